@@ -1,0 +1,151 @@
+package apierror
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// Values under canonical keys, shared by all answers: assigning them allocates
+// nothing.
+var (
+	headerJSON    = []string{jsonType + "; charset=utf-8"}
+	headerProblem = []string{problemType}
+	headerNosniff = []string{"nosniff"}
+	headerNoStore = []string{"no-store"}
+)
+
+// staleHeaders describe a body that is not sent after all.
+var staleHeaders = [...]string{
+	"Content-Encoding", "Content-Language", "Content-Range", "Content-Disposition",
+	"Etag", "Last-Modified", "Expires", "Accept-Ranges", "Trailer", "Link",
+}
+
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 512)) }}
+
+// Write answers the request with err. An [*Error] anywhere in err's tree is
+// answered as it says; other errors are mapped as [From] does, and what nothing
+// maps is a 500 that carries the request's id and nothing of err's text. A nil
+// err is answered as a 500 too, because the caller meant to refuse.
+//
+// Behind [Recover] the cause is logged: at level Error for a 5xx, at Info for
+// any other answer that wraps one.
+//
+// Where the request's context was canceled, the client has left: Write writes
+// nothing and panics with [http.ErrAbortHandler], since returning would let
+// net/http send an empty 200. Call Write before anything else is written.
+func Write(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		panic(http.ErrAbortHandler)
+	}
+	st := stateFrom(r.Context())
+	e := from(st.settings, r, err)
+	log(st, r, e, err)
+	send(w, r, st, e)
+}
+
+// Handler adapts a func that returns an error, which is answered by [Write]. The
+// func must not have written anything when it returns an error.
+func Handler(f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil {
+			Write(w, r, err)
+		}
+	})
+}
+
+// NotFoundHandler answers the contract's 404. It is for routers other than
+// [http.ServeMux], which have a place for it: chi's r.NotFound(apierror.NotFoundHandler).
+func NotFoundHandler(w http.ResponseWriter, r *http.Request) {
+	Write(w, r, errNotFound)
+}
+
+// MethodNotAllowedHandler answers the contract's 405 and keeps the Allow field
+// that the router has set: chi's r.MethodNotAllowed(apierror.MethodNotAllowedHandler).
+func MethodNotAllowedHandler(w http.ResponseWriter, r *http.Request) {
+	Write(w, r, errMethodNotAllowed)
+}
+
+var (
+	errNotFound         = New(http.StatusNotFound, "")
+	errMethodNotAllowed = New(http.StatusMethodNotAllowed, "")
+	errInternal         = New(http.StatusInternalServerError, "")
+)
+
+// send writes the answer: headers first, the whole body in one piece.
+func send(w http.ResponseWriter, r *http.Request, st *state, e *Error) {
+	h := w.Header()
+	for _, name := range staleHeaders {
+		if _, ok := h[name]; ok {
+			delete(h, name)
+		}
+	}
+	for name, values := range e.Header {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	problem := st.settings.Problem || wantsProblem(r)
+	if problem {
+		h["Content-Type"] = headerProblem
+	} else {
+		h["Content-Type"] = headerJSON
+	}
+	h["X-Content-Type-Options"] = headerNosniff
+	h["Cache-Control"] = headerNoStore
+
+	if answer, ok := prepared(e, problem); ok {
+		h["Content-Length"] = answer.length
+		w.WriteHeader(e.status())
+		writeBody(w, r, answer.body)
+		return
+	}
+	requestID := ""
+	if e.status() == http.StatusInternalServerError {
+		requestID = st.requestID()
+	}
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	if problem {
+		*buf = appendProblem((*buf)[:0], e, requestID)
+	} else {
+		*buf = appendError((*buf)[:0], e, requestID)
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(*buf))}
+	w.WriteHeader(e.status())
+	writeBody(w, r, *buf)
+}
+
+func writeBody(w http.ResponseWriter, r *http.Request, body []byte) {
+	if r.Method != http.MethodHead {
+		// A failed write means that the client has left; nobody is there to tell.
+		_, _ = w.Write(body)
+	}
+}
+
+// log keeps the cause, which the body does not show. A client's own mistakes
+// without a cause are not logged: they are the access log's business.
+func log(st *state, r *http.Request, e *Error, err error) {
+	level := slog.LevelInfo
+	if e.status() >= 500 {
+		level = slog.LevelError
+	} else if e.cause == nil {
+		return
+	}
+	logger := st.settings.Logger
+	if logger == nil || !logger.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.Int("status", e.status()),
+		slog.String("error", e.code()),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
+		slog.String("request_id", st.requestID()),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("cause", err.Error()))
+	}
+	logger.LogAttrs(r.Context(), level, "request refused", attrs...)
+}
