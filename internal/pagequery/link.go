@@ -67,8 +67,9 @@ type Target struct {
 // Links returns the Link field for targets, which replace the caller's limit and
 // the parameter position (page or cursor).
 func Links(u *url.URL, position string, limit int, targets []Target) string {
-	var store [512]byte
-	kept := appendKept(store[:0], u.RawQuery, position)
+	// Usual sizes stay on the stack: the string is the one allocation.
+	var query, field [512]byte
+	kept := appendKept(query[:0], u.RawQuery, position)
 	for _, rels := range [...]string{"first prev next last", "prev next", "next"} {
 		size := 0
 		for _, t := range targets {
@@ -79,7 +80,7 @@ func Links(u *url.URL, position string, limit int, targets []Target) string {
 		if size > maxLink {
 			continue
 		}
-		b := make([]byte, 0, size)
+		b := field[:0]
 		for _, t := range targets {
 			if strings.Contains(rels, t.Rel) {
 				b = appendTarget(b, kept, limit, t)
