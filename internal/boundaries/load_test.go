@@ -106,7 +106,7 @@ type goFile struct {
 
 // public reports whether importers may use the folder's package.
 func (f folder) public() bool {
-	return !f.nested && f.path != "internal" && !strings.HasPrefix(f.path, "internal/")
+	return !f.nested && !slices.Contains(strings.Split(f.path, "/"), "internal")
 }
 
 // source parses every Go file of the tree once, nested modules included. It

@@ -193,8 +193,11 @@ func declared(d *ast.GenDecl) []export {
 			for _, m := range methods.Methods.List {
 				for _, name := range m.Names {
 					if name.IsExported() {
-						comment := m.Doc.Text() + m.Comment.Text()
-						found = append(found, export{spec.Name.Name + "." + name.Name, comment, m.Doc != nil})
+						e := export{spec.Name.Name + "." + name.Name, m.Doc.Text() + m.Comment.Text(), m.Doc != nil}
+						if e.comment == "" && methods.Methods.NumFields() == 1 {
+							e.comment = comment // the type's comment is about its only method
+						}
+						found = append(found, e)
 					}
 				}
 			}
