@@ -1,0 +1,105 @@
+package ratelimit_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/tenetkit/tenet/ratelimit"
+)
+
+// discard is a ResponseWriter that keeps its header map from request to request.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d discard) WriteHeader(int)             {}
+
+var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+
+func alice(*http.Request) (string, bool) { return "alice", true }
+
+func newLimiter(tb testing.TB, key ratelimit.KeyFunc, opts ratelimit.Options) *ratelimit.Limiter {
+	tb.Helper()
+	store, err := ratelimit.NewMemory(0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l, err := ratelimit.New(store, key, opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return l
+}
+
+// generous is never exhausted, stingy always is after the first request.
+var (
+	generous = ratelimit.Policy{Limit: 1_000_000_000, Period: time.Second}
+	stingy   = ratelimit.Policy{Limit: 1, Period: time.Hour}
+)
+
+func BenchmarkHandler(b *testing.B) {
+	benchmarks := map[string]ratelimit.Options{
+		"allowed":      {Policies: []ratelimit.Policy{generous}},
+		"denied":       {Policies: []ratelimit.Policy{stingy}},
+		"two policies": {Policies: []ratelimit.Policy{generous, {Name: "b", Limit: generous.Limit, Period: generous.Period}}},
+		"in context":   {Policies: []ratelimit.Policy{generous}, InContext: true},
+	}
+	for name, opts := range benchmarks {
+		b.Run(name, func(b *testing.B) {
+			h := newLimiter(b, alice, opts).Handler(nothing)
+			r := httptest.NewRequest("GET", "/", nil)
+			w := discard{make(http.Header)}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+	b.Run("parallel", func(b *testing.B) {
+		h := newLimiter(b, alice, benchmarks["allowed"]).Handler(nothing)
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			r := httptest.NewRequest("GET", "/", nil)
+			w := discard{make(http.Header)}
+			for pb.Next() {
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		})
+	})
+}
+
+func BenchmarkMemory(b *testing.B) {
+	rate := ratelimit.Rate{Limit: 1_000_000_000, Period: time.Second, Burst: 1_000_000_000}
+	for _, n := range []int{1, 1000, 1_000_000} {
+		keys := make([]string, n)
+		for i := range keys {
+			keys[i] = fmt.Sprint("default:client-", i)
+		}
+		store, err := ratelimit.NewMemory(n)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("keys=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			i := uint64(0)
+			for b.Loop() {
+				i += 0x9E3779B97F4A7C15 // visit the keys in no order
+				_, _ = store.Take(b.Context(), keys[(i>>32)%uint64(n)], 1, rate)
+			}
+		})
+		b.Run(fmt.Sprintf("keys=%d/parallel", n), func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := uint64(0); pb.Next(); {
+					i += 0x9E3779B97F4A7C15
+					_, _ = store.Take(b.Context(), keys[(i>>32)%uint64(n)], 1, rate)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,172 @@
+package ratelimit
+
+import (
+	"context"
+	"hash/maphash"
+	"math"
+	"net/http"
+	"time"
+)
+
+// never is the wait for a cost that no bucket ever holds.
+const never = math.MaxInt64
+
+// A bucket is what one policy counts one request in.
+type bucket struct {
+	policy *policy
+	rate   Rate
+	cost   int
+	hash   uint64 // of the key, for a Memory
+	key    string // for any other store
+}
+
+// A verdict is what was found about all buckets of one request.
+type verdict struct {
+	allowed bool
+	tight   int // index of the bucket to tell the caller about, -1 without any
+	state   State
+	wait    time.Duration
+}
+
+// decide counts the request.
+func (l *Limiter) decide(r *http.Request) Decision {
+	now := time.Now()
+	var d Decision
+	if l.memory != nil {
+		var room [4]bucket
+		buckets := l.buckets(room[:0], r)
+		b := backend{memory: l.memory, now: now.Sub(l.memory.start)}
+		// A Memory returns no errors.
+		v, _ := evaluate(r.Context(), b, buckets)
+		d = l.describe(now, buckets, v)
+	} else {
+		d = l.decideGuarded(r, now)
+	}
+	if l.opts.OnDecision != nil {
+		l.opts.OnDecision(r, d)
+	}
+	return d
+}
+
+func (l *Limiter) decideGuarded(r *http.Request, now time.Time) Decision {
+	// Keys and costs are read here and not beside the waiting, since the
+	// request belongs to the next handler once the waiting is given up.
+	buckets := l.buckets(nil, r)
+	if v, ok := l.guard.ask(r.Context(), buckets); ok {
+		return l.describe(now, buckets, v)
+	}
+	if l.guard.local == nil {
+		d := Decision{Allowed: l.opts.FailOpen, Degraded: true}
+		if !d.Allowed {
+			d.RetryAfter = unavailableFor
+		}
+		return d
+	}
+	shares, v := l.guard.share(r.Context(), buckets)
+	d := l.describe(now, shares, v)
+	d.Degraded = true
+	return d
+}
+
+// buckets appends what the request is counted in.
+func (l *Limiter) buckets(list []bucket, r *http.Request) []bucket {
+	for i := range l.policies {
+		p := &l.policies[i]
+		b := bucket{policy: p, rate: p.rate, cost: p.costOf(r)}
+		var room [128]byte
+		key := p.appendKey(room[:0], r)
+		if l.memory != nil {
+			b.hash = maphash.Bytes(l.memory.seed, key)
+		} else {
+			b.key = string(key)
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// describe turns a verdict into what the caller is told.
+func (l *Limiter) describe(now time.Time, buckets []bucket, v verdict) Decision {
+	d := Decision{Allowed: v.allowed}
+	if v.tight < 0 {
+		return d
+	}
+	b := &buckets[v.tight]
+	d.Policy = b.policy.name
+	d.Cost = b.cost
+	d.Limit = b.rate.Limit
+	d.Remaining = v.state.Remaining
+	if l.opts.CapRemaining {
+		d.Remaining = min(d.Remaining, d.Limit)
+	}
+	d.Reset = resetAt(now.Add(l.step), v.state.Reset)
+	d.RetryAfter = v.wait
+	if v.wait == never {
+		d.RetryAfter = -1
+	}
+	return d
+}
+
+// backend is what keeps the buckets: a Memory, which needs no interface and no
+// key, or any other store.
+type backend struct {
+	memory *Memory
+	now    time.Duration
+	store  Store
+}
+
+func (b backend) take(ctx context.Context, in *bucket, cost int) (State, error) {
+	if b.memory != nil {
+		return b.memory.take(in.hash, b.now, cost, in.rate), nil
+	}
+	return b.store.Take(ctx, in.key, cost, in.rate)
+}
+
+// evaluate takes the cost from all buckets or from none. After a refusal it only
+// looks at the rest, because the caller has to wait for the slowest of them.
+func evaluate(ctx context.Context, b backend, buckets []bucket) (verdict, error) {
+	v := verdict{allowed: true, tight: -1}
+	for i := range buckets {
+		in := &buckets[i]
+		cost := in.cost
+		impossible := cost > in.rate.Burst
+		if impossible || !v.allowed {
+			cost = 0
+		}
+		s, err := b.take(ctx, in, cost)
+		if err != nil {
+			return verdict{}, err
+		}
+		wait := time.Duration(never)
+		if !impossible {
+			wait = in.rate.retry(s, in.cost)
+			if s.Allowed && v.allowed {
+				wait = 0
+			}
+		}
+		switch {
+		case v.allowed && (impossible || !s.Allowed):
+			for j := range i {
+				if _, err := b.take(ctx, &buckets[j], -buckets[j].cost); err != nil {
+					return verdict{}, err
+				}
+			}
+			v = verdict{tight: i, state: s, wait: wait}
+		case !v.allowed:
+			if wait > v.wait {
+				v = verdict{tight: i, state: s, wait: wait}
+			}
+		case v.tight < 0 || tighter(s, v.state):
+			v = verdict{allowed: true, tight: i, state: s}
+		}
+	}
+	return v, nil
+}
+
+// tighter reports whether a leaves the caller less than b.
+func tighter(a, b State) bool {
+	if a.Remaining != b.Remaining {
+		return a.Remaining < b.Remaining
+	}
+	return a.Reset > b.Reset
+}

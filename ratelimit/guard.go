@@ -1,0 +1,157 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	defaultTimeout = 25 * time.Millisecond
+	maxInstances   = 1_000_000
+
+	// failuresToOpen is the number of failures in a row after which the store
+	// counts as down: one slow answer is no outage.
+	failuresToOpen = 3
+
+	// probeEvery is the time between two requests that try a store which is
+	// down. All others do not wait for it.
+	probeEvery = 500 * time.Millisecond
+)
+
+// A guard stands between a Limiter and a store that can fail. It bounds the wait
+// and remembers that the store is down, so that not every request finds out by
+// waiting.
+type guard struct {
+	store     Store
+	timeout   time.Duration
+	instances int
+	onOutage  func(error)
+	local     *Memory // counts this process's share while the store is down; nil if it fails open or closed
+
+	start    time.Time
+	failures atomic.Int32 // in a row
+	down     atomic.Bool
+	probeAt  atomic.Int64 // nanoseconds since start
+	change   sync.Mutex   // orders changes of down and the calls of onOutage
+}
+
+func newGuard(store Store, opts Options) *guard {
+	g := &guard{
+		store:     store,
+		timeout:   opts.Timeout,
+		instances: max(opts.Instances, 1),
+		onOutage:  opts.OnOutage,
+		start:     time.Now(),
+	}
+	if g.timeout == 0 {
+		g.timeout = defaultTimeout
+	}
+	if !opts.FailOpen && !opts.FailClosed {
+		// Zero keys are the default number, which is never refused.
+		g.local, _ = NewMemory(0)
+	}
+	return g
+}
+
+// ask evaluates the buckets on the store, or reports false if the store is down
+// or does not answer in time.
+func (g *guard) ask(ctx context.Context, buckets []bucket) (verdict, bool) {
+	if g.down.Load() && !g.mayProbe() {
+		return verdict{}, false
+	}
+	v, err := g.call(ctx, buckets)
+	g.report(err)
+	return v, err == nil
+}
+
+// call waits for the store until the timeout and not a moment longer: there are
+// Redis clients that do not heed a deadline. The caller's own cancellation is
+// kept from the store, since many clients drop the connection with it.
+func (g *guard) call(ctx context.Context, buckets []bucket) (verdict, error) {
+	type answer struct {
+		verdict verdict
+		err     error
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
+	answers := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		var a answer
+		defer func() {
+			if p := recover(); p != nil {
+				a = answer{err: fmt.Errorf("ratelimit: store panicked: %v", p)}
+			}
+			answers <- a
+		}()
+		a.verdict, a.err = evaluate(ctx, backend{store: g.store}, buckets)
+	}()
+	select {
+	case a := <-answers:
+		return a.verdict, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-answers: // the context ended because the call did
+		return a.verdict, a.err
+	default:
+		return verdict{}, ctx.Err()
+	}
+}
+
+// mayProbe reports whether this request is the one that tries the store again.
+func (g *guard) mayProbe() bool {
+	now := int64(time.Since(g.start))
+	at := g.probeAt.Load()
+	return now >= at && g.probeAt.CompareAndSwap(at, now+int64(probeEvery))
+}
+
+func (g *guard) report(err error) {
+	if err == nil {
+		if g.failures.Load() != 0 {
+			g.failures.Store(0)
+		}
+		if g.down.Load() {
+			g.set(false, nil)
+		}
+		return
+	}
+	if g.failures.Add(1) >= failuresToOpen && !g.down.Load() {
+		g.set(true, err)
+	}
+}
+
+func (g *guard) set(down bool, err error) {
+	g.change.Lock()
+	defer g.change.Unlock()
+	if g.down.Load() == down {
+		return
+	}
+	g.probeAt.Store(int64(time.Since(g.start) + probeEvery))
+	g.down.Store(down)
+	if g.onOutage != nil {
+		g.onOutage(err)
+	}
+}
+
+// share evaluates the request against this process's share of the policies. The
+// buckets are copied: a call that was given up may still read them.
+func (g *guard) share(ctx context.Context, buckets []bucket) ([]bucket, verdict) {
+	shares := make([]bucket, len(buckets))
+	for i, b := range buckets {
+		b.hash = maphash.String(g.local.seed, b.key)
+		full := b.rate.Burst
+		b.rate = b.rate.share(g.instances)
+		if b.cost <= full {
+			// What the whole policy allows at once must not become impossible.
+			b.cost = min(b.cost, b.rate.Burst)
+		}
+		shares[i] = b
+	}
+	// A Memory returns no errors.
+	v, _ := evaluate(ctx, backend{memory: g.local, now: time.Since(g.local.start)}, shares)
+	return shares, v
+}
