@@ -180,10 +180,10 @@ func (b builder) fill(sh *shape, t reflect.Type) {
 	case reflect.Array:
 		sh.takes, sh.want, sh.fixed, sh.size = kindArray, "an array", true, t.Len()
 		sh.elem = new(b.edge(t.Elem(), false))
+	case reflect.Interface:
+		sh.takes, sh.nullable, sh.own = kindAny, true, t.NumMethod() > 0
 	default:
-		// An interface takes anything; what encoding/json cannot decode (funcs,
-		// channels) it refuses itself.
-		sh.takes, sh.nullable, sh.own = kindAny, true, t.Kind() != reflect.Interface
+		sh.want = "left out" // encoding/json has no value for a func or a channel
 	}
 }
 
