@@ -42,19 +42,18 @@ type numbers struct {
 }
 
 type omitted struct {
-	S  string          `json:",omitempty"`
-	I  int             `json:"i,omitempty"`
-	F  float64         `json:"f,omitempty"`
-	B  bool            `json:"b,omitempty"`
-	L  []int           `json:"l,omitempty"`
-	M  map[string]int  `json:"m,omitempty"`
-	P  *int            `json:"p,omitempty"`
-	A  any             `json:"a,omitempty"`
-	R  [2]int          `json:"r,omitempty"`
-	R0 [0]int          `json:"r0,omitempty"`
-	T  struct{ X int } `json:"t,omitempty"`
-	C  chan int        `json:"c,omitempty"`
-	Fn func()          `json:"fn,omitzero"`
+	S  string         `json:",omitempty"`
+	I  int            `json:"i,omitempty"`
+	F  float64        `json:"f,omitempty"`
+	B  bool           `json:"b,omitempty"`
+	L  []int          `json:"l,omitempty"`
+	M  map[string]int `json:"m,omitempty"`
+	P  *int           `json:"p,omitempty"`
+	A  any            `json:"a,omitempty"`
+	R  [2]int         `json:"r,omitempty"`
+	R0 [0]int         `json:"r0,omitempty"`
+	C  chan int       `json:"c,omitempty"`
+	Fn func()         `json:"fn,omitzero"`
 }
 
 type zeroes struct {
@@ -80,25 +79,34 @@ type oddIsZero int
 
 func (o *oddIsZero) IsZero() bool { return *o%2 != 0 }
 
-type quoted struct {
-	I int     `json:"i,string"`
-	S string  `json:"s,string"`
-	B *bool   `json:"b,string"`
-	L []int   `json:"l,string"`
-	F float64 `json:",string,omitempty"`
+// Tags that vet and staticcheck would not let stand in the source.
+var quoted = structOf(
+	tagged[int](`i,string`), tagged[string](`s,string`), tagged[*bool](`b,string`), tagged[[]int](`l,string`),
+	tagged[float64](`,string,omitempty`),
+)
+
+var oddNames = structOf(
+	tagged[string](`-`), tagged[string](`-,`), tagged[string](`quo\"te`), tagged[string](`back\\slash`), tagged[string](`,`),
+	tagged[string](`,unknown`), tagged[struct{ X int }](`t,omitempty`), tagged[string](`'a'`),
+)
+
+func tagged[T any](tag string) reflect.StructField {
+	return reflect.StructField{Type: reflect.TypeFor[T](), Tag: reflect.StructTag(`json:"` + tag + `"`)}
+}
+
+func structOf(fields ...reflect.StructField) reflect.Type {
+	for i := range fields {
+		fields[i].Name = string(rune('A' + i))
+	}
+	return reflect.StructOf(fields)
 }
 
 type names struct {
 	A string `json:"-"`
-	B string `json:"-,"`
 	C string `json:"<c>&"`
 	D string `json:"with space"`
-	E string `json:"quo\"te"`
 	F string `json:"é"`
-	G string `json:"back\\slash"`
 	h string
-	I string `json:","`
-	J string `json:",unknown"`
 	K string `xml:"k"`
 }
 
@@ -249,7 +257,7 @@ type generic[T any] struct {
 
 var zoo = []reflect.Type{
 	reflect.TypeFor[lead](), reflect.TypeFor[[]lead](), reflect.TypeFor[*lead](), reflect.TypeFor[numbers](),
-	reflect.TypeFor[omitted](), reflect.TypeFor[zeroes](), reflect.TypeFor[quoted](), reflect.TypeFor[names](),
+	reflect.TypeFor[omitted](), reflect.TypeFor[zeroes](), quoted, oddNames, reflect.TypeFor[names](),
 	reflect.TypeFor[embedding](), reflect.TypeFor[shadowing](), reflect.TypeFor[twice](), reflect.TypeFor[named](),
 	reflect.TypeFor[marshalers](), reflect.TypeFor[*marshalers](), reflect.TypeFor[[]marshalers](),
 	reflect.TypeFor[containers](), reflect.TypeFor[*containers](), reflect.TypeFor[tree](), reflect.TypeFor[forest](),
