@@ -1,0 +1,81 @@
+package ouscope
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tenetkit/tenet/apierror"
+)
+
+// A selection is what a request may choose from, and what is chosen.
+type selection struct {
+	*grants
+	bound  bool
+	cut    span  // the part of the tree that the credential may reach
+	active int32 // position of the unit in force, or none
+}
+
+// choose finds the active unit of the request.
+func (s *Scoper) choose(r *http.Request) (selection, error) {
+	subject, ok := s.subject(r)
+	if !ok || subject == "" {
+		return selection{}, s.unauthorized()
+	}
+	g, err := s.directory.grants(r.Context(), subject)
+	if err != nil {
+		return selection{}, unavailable(err)
+	}
+	sel := selection{grants: g, cut: span{0, int32(len(g.tree.units))}, active: none}
+	if s.bound != nil {
+		if unit, ok := s.bound(r); ok {
+			sel.bind(unit)
+			return sel, nil
+		}
+	}
+	if len(g.reach) == 0 {
+		return sel, nil
+	}
+	unit, err := s.choices.Choice(r.Context(), s.organization, subject)
+	if err != nil {
+		return selection{}, unavailable(err)
+	}
+	if unit == "" {
+		sel.active = g.sole
+		return sel, nil
+	}
+	// A choice that is allowed no longer leaves none: going on in another
+	// unit would put a write where nobody meant it.
+	sel.active = sel.position(unit)
+	return sel, nil
+}
+
+// bind makes the unit the active one and cuts off what is not below it.
+func (sel *selection) bind(unit string) {
+	sel.bound = true
+	i := sel.position(unit)
+	if i == none {
+		sel.cut = span{}
+		return
+	}
+	sel.active, sel.cut = i, sel.tree.subtree(i)
+}
+
+// position returns where the unit stands, or none if the caller may not use it.
+func (sel *selection) position(unit string) int32 {
+	i, ok := sel.tree.index[unit]
+	if !ok || i < sel.cut.lo || i >= sel.cut.hi || !covers(sel.reach, i) {
+		return none
+	}
+	return i
+}
+
+// unavailable answers a directory or a store that fails with 503. An error that
+// knows its answer, and the end of the request's own context, stay as they are.
+func unavailable(err error) error {
+	if _, ok := errors.AsType[*apierror.Error](err); ok || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return apierror.Unavailable(time.Second).Wrap(err)
+}

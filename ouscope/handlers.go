@@ -1,0 +1,186 @@
+package ouscope
+
+import (
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/pagequery"
+)
+
+// A unitView is a unit as the endpoints show it.
+type unitView struct {
+	ID     string  `json:"id"`
+	Name   string  `json:"name"`
+	Slug   string  `json:"slug"`
+	Parent *string `json:"parent"`
+	Active bool    `json:"active"`
+}
+
+func (sel *selection) view(i int32) unitView {
+	u := &sel.tree.units[i]
+	v := unitView{ID: u.ID, Name: u.Name, Slug: u.Slug, Active: i == sel.active}
+	if sel.position(u.Parent) != none {
+		v.Parent = &u.Parent
+	}
+	return v
+}
+
+// UnitsHandler returns the handler for GET /org-units: the units that the
+// caller may choose, parents before children and siblings by name, as a list
+// with page and limit. A caller without roles gets an empty list. It needs no
+// active unit and marks the one in force, if any.
+//
+// The parent of a unit is null where the caller may not use the parent. Query
+// parameters other than page and limit are answered with 400.
+func (s *Scoper) UnitsHandler() http.Handler {
+	return endpoint(func(w http.ResponseWriter, r *http.Request) error {
+		if err := httpjson.Methods(w, r, http.MethodGet); err != nil {
+			return err
+		}
+		if err := apierror.CheckAccept(r); err != nil {
+			return err
+		}
+		if err := onlyParameters(r.URL.RawQuery, "page", "limit"); err != nil {
+			return err
+		}
+		page, limit, err := pagequery.Parse(r.URL.RawQuery, 25, 100, false)
+		if err != nil {
+			return err
+		}
+		sel, err := s.choose(r)
+		if err != nil {
+			return err
+		}
+		spans := clip(sel.reach, sel.cut)
+		list := struct {
+			Data  []unitView `json:"data"`
+			Total int        `json:"total"`
+			Page  int        `json:"page"`
+			Limit int        `json:"limit"`
+		}{Data: []unitView{}, Total: size(spans), Page: page, Limit: limit}
+		skip := (int64(page) - 1) * int64(limit)
+		for _, sp := range spans {
+			if n := int64(sp.hi - sp.lo); skip >= n {
+				skip -= n
+				continue
+			}
+			for i := sp.lo + int32(skip); i < sp.hi && len(list.Data) < limit; i++ {
+				list.Data = append(list.Data, sel.view(i))
+			}
+			skip = 0
+		}
+		w.Header()["Link"] = []string{pagequery.Link(r.URL, page, limit, int64(list.Total))}
+		return httpjson.Write(w, r, http.StatusOK, list)
+	})
+}
+
+// ActiveHandler returns the handler for /org-units/active. GET answers with the
+// unit in force, or with active_ou_required if there is none. POST and PUT take
+// {"org_unit_id":"uk"}, make it the choice of the caller and answer with the
+// unit; one that the caller may not use, or that is not there, is a 403 with
+// the code org_unit_forbidden. DELETE takes the choice back and always answers
+// with 204. A bound credential can choose nothing but its own unit, and leaves
+// the choice of its subject alone.
+func (s *Scoper) ActiveHandler() http.Handler {
+	return endpoint(func(w http.ResponseWriter, r *http.Request) error {
+		if err := httpjson.Methods(w, r, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete); err != nil {
+			return err
+		}
+		if err := apierror.CheckAccept(r); err != nil {
+			return err
+		}
+		if err := onlyParameters(r.URL.RawQuery); err != nil {
+			return err
+		}
+		sel, err := s.choose(r)
+		if err != nil {
+			return err
+		}
+		switch r.Method {
+		case http.MethodDelete:
+			if !sel.bound {
+				if err := s.choices.SetChoice(r.Context(), s.organization, sel.subject, ""); err != nil {
+					return unavailable(err)
+				}
+			}
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		case http.MethodPost, http.MethodPut:
+			if err := s.setActive(r, &sel); err != nil {
+				return err
+			}
+		}
+		if sel.active == none {
+			return s.missing
+		}
+		return httpjson.Write(w, r, http.StatusOK, sel.view(sel.active))
+	})
+}
+
+// setActive reads the unit from the body and stores it as the caller's choice.
+func (s *Scoper) setActive(r *http.Request, sel *selection) error {
+	body := reflect.New(s.body)
+	if err := httpjson.Decode(r, 0, body.Interface()); err != nil {
+		return err
+	}
+	field := s.body.Field(0).Tag.Get("json")
+	unit, _ := body.Elem().Field(0).Interface().(*string)
+	if unit == nil || *unit == "" {
+		return apierror.ValidationFailed(apierror.FieldError{Field: field, Code: "required", Message: field + " is required"})
+	}
+	i := sel.position(*unit)
+	if i == none || sel.bound && i != sel.active {
+		return errForbidden
+	}
+	if !sel.bound {
+		if err := s.choices.SetChoice(r.Context(), s.organization, sel.subject, *unit); err != nil {
+			return unavailable(err)
+		}
+	}
+	sel.active = i
+	return nil
+}
+
+// bodyType returns the struct whose one member is field, a text. A struct gives
+// this body the messages that any other body gets.
+func bodyType(field string) reflect.Type {
+	return reflect.StructOf([]reflect.StructField{{
+		Name: "Unit", Type: reflect.TypeFor[*string](), Tag: reflect.StructTag(`json:"` + field + `"`),
+	}})
+}
+
+// endpoint adapts f and sets the headers of a scoped answer.
+func endpoint(f func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		vary(w.Header())
+		if err := f(w, r); err != nil {
+			apierror.Write(w, r, err)
+		}
+	})
+}
+
+// onlyParameters refuses query parameters that are not known, among them every
+// attempt to name a unit. A pair that does not decode is left to the parser.
+func onlyParameters(rawQuery string, known ...string) error {
+	for pair := range strings.SplitSeq(rawQuery, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if pair == "" || err == nil && slices.Contains(known, name) {
+			continue
+		}
+		if err != nil {
+			return apierror.BadRequest("", "query", "The query does not decode")
+		}
+		message := "Unknown parameter; this endpoint takes none"
+		if len(known) > 0 {
+			message = "Unknown parameter; this endpoint takes " + strings.Join(known, " and ")
+		}
+		return apierror.BadRequest(name, "unknown", message)
+	}
+	return nil
+}

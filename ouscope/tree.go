@@ -1,0 +1,174 @@
+package ouscope
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// A tree is an immutable snapshot of the units in use, numbered in pre-order:
+// siblings by name and then by id, organizations one after the other. Disabled
+// units and everything below them are not in it.
+type tree struct {
+	units  []Unit           // in pre-order
+	end    []int32          // units[i] and what is below it are the span i to end[i]
+	parent []int32          // position of the unit above, or -1
+	index  map[string]int32 // position by id
+	source []Unit           // what the tree was made of
+	lists  sync.Map         // span of a whole subtree or a single unit -> *idList
+}
+
+const none = -1
+
+// newTree checks and numbers the units of the organization, or of all
+// organizations if it is empty.
+func newTree(source []Unit, organization string) (*tree, error) {
+	units := source
+	if organization != "" {
+		units = nil
+		for _, u := range source {
+			if u.Organization == organization {
+				units = append(units, u)
+			}
+		}
+	}
+	order, err := sortUnits(units)
+	if err != nil {
+		return nil, err
+	}
+	links, index, err := linkUnits(units, order)
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{index: index, source: source}
+	if err := t.number(units, links); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// sortUnits returns the positions of units in the order in which siblings stand.
+func sortUnits(units []Unit) ([]int32, error) {
+	order := make([]int32, len(units))
+	for i := range units {
+		if err := checkID(units[i].ID); err != nil {
+			return nil, err
+		}
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		x, y := &units[a], &units[b]
+		return cmp.Or(cmp.Compare(x.Organization, y.Organization), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+	})
+	return order, nil
+}
+
+// links is a tree as three lists: the unit above, the first below, the next
+// beside. The last element of first is the list of the tops.
+type links struct{ parent, first, next []int32 }
+
+func linkUnits(units []Unit, order []int32) (links, map[string]int32, error) {
+	n := len(units)
+	l := links{make([]int32, n), make([]int32, n+1), make([]int32, n)}
+	index := make(map[string]int32, n)
+	for i := range units {
+		if _, ok := index[units[i].ID]; ok {
+			return l, nil, fmt.Errorf("unit id %q is there twice", units[i].ID)
+		}
+		index[units[i].ID] = int32(i)
+		l.first[i] = none
+	}
+	l.first[n] = none
+	for _, i := range slices.Backward(order) {
+		u, above := &units[i], int32(n)
+		l.parent[i] = none
+		if u.Parent != "" {
+			p, ok := index[u.Parent]
+			if !ok {
+				return l, nil, fmt.Errorf("unit %q has the parent %q, which is not there", u.ID, u.Parent)
+			}
+			if units[p].Organization != u.Organization {
+				return l, nil, fmt.Errorf("unit %q has a parent in another organization", u.ID)
+			}
+			l.parent[i], above = p, p
+		}
+		l.next[i], l.first[above] = l.first[above], i
+	}
+	return l, index, nil
+}
+
+// number walks the tree and gives each unit in use its position. It does not
+// recurse: how deep a tree is, its owner decides.
+func (t *tree) number(units []Unit, l links) error {
+	n := len(units)
+	t.units, t.end, t.parent = make([]Unit, 0, n), make([]int32, 0, n), make([]int32, 0, n)
+	reached, disabled := 0, int32(none)
+	path := make([]int32, 0, 16) // positions of the units above
+	for i := l.first[n]; i != none; {
+		u := &units[i]
+		reached++
+		if u.Disabled && disabled == none {
+			disabled = i
+		}
+		if disabled == none {
+			above := int32(none)
+			if len(path) > 0 {
+				above = path[len(path)-1]
+			}
+			position := int32(len(t.units))
+			t.index[u.ID] = position
+			t.units, t.parent, t.end = append(t.units, *u), append(t.parent, above), append(t.end, 0)
+			path = append(path, position)
+		} else {
+			delete(t.index, u.ID)
+		}
+		if l.first[i] != none {
+			i = l.first[i]
+			continue
+		}
+		for i != none {
+			if disabled == none {
+				t.end[path[len(path)-1]] = int32(len(t.units))
+				path = path[:len(path)-1]
+			} else if disabled == i {
+				disabled = none
+			}
+			if l.next[i] != none {
+				i = l.next[i]
+				break
+			}
+			i = l.parent[i]
+		}
+	}
+	if reached < n {
+		return errors.New("units are their own ancestors")
+	}
+	return nil
+}
+
+// find returns the position of the unit with the id.
+func (t *tree) find(id string) (int32, bool) {
+	i, ok := t.index[id]
+	return i, ok
+}
+
+// subtree returns the span of the unit at i and all below it.
+func (t *tree) subtree(i int32) span { return span{i, t.end[i]} }
+
+// organization returns the span of all units of the organization, which stand
+// together because the tops are sorted by it.
+func (t *tree) organization(name string) span {
+	lo, found := slices.BinarySearchFunc(t.units, name, func(u Unit, name string) int {
+		return cmp.Compare(u.Organization, name)
+	})
+	if !found {
+		return span{}
+	}
+	hi := lo
+	for hi < len(t.units) && t.units[hi].Organization == name {
+		hi = int(t.end[hi])
+	}
+	return span{int32(lo), int32(hi)}
+}
