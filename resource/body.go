@@ -1,0 +1,233 @@
+package resource
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/strictjson"
+	"github.com/tenetkit/tenet/resource/internal/rowtype"
+)
+
+// failures collects what is wrong with a body, with the place of each field in
+// the declaration, by which they are reported.
+type failures []failure
+
+type failure struct {
+	apierror.FieldError
+	order int
+}
+
+func (f *failures) add(order int, field, code, message string) {
+	*f = append(*f, failure{apierror.FieldError{Field: field, Code: code, Message: message}, order})
+}
+
+func (f failures) has(order int) bool {
+	for i := range f {
+		if f[i].order == order {
+			return true
+		}
+	}
+	return false
+}
+
+// members reads the body's names and values and refuses what the resource does
+// not know. The error is an answer: 400, or 422 for a value that is no object.
+func (d *declaration) membersOf(body []byte) ([]strictjson.Member, error) {
+	members, err := strictjson.Members(body)
+	if err != nil {
+		return nil, httpjson.Error(err)
+	}
+	for i := range members {
+		if _, ok := d.members[members[i].Name]; !ok {
+			name := shorten(members[i].Name)
+			message := "Unknown field " + name
+			if known := nearest(name, d.inputNames()); known != "" {
+				message += "; did you mean " + known + "?"
+			}
+			return nil, apierror.BadRequest(name, strictjson.CodeUnknown, message)
+		}
+	}
+	return members, nil
+}
+
+func (d *declaration) inputNames() []string {
+	names := make([]string, len(d.inputs))
+	for i := range d.inputs {
+		names[i] = d.inputs[i].Name
+	}
+	return names
+}
+
+// set decodes value into the input's field i. A failure is added to fails; the
+// error is a 400 for a name inside the value that nobody knows.
+func (d *declaration) set(input reflect.Value, i int, value []byte, fails *failures) error {
+	f := &d.inputs[i]
+	target := input.FieldByIndex(f.Index)
+	if f.Kind == rowtype.JSON || !fast(target, f, value) {
+		fresh := reflect.New(f.Type)
+		if err := strictjson.Unmarshal(value, fresh.Interface()); err != nil {
+			return nest(err, f.Name, i, fails)
+		}
+		if f.nested {
+			d.missing(f.Type, value, f.Name, i, fails)
+		}
+		target.Set(fresh.Elem())
+	}
+	d.settle(target, i, fails)
+	return nil
+}
+
+// settle refuses what no store can keep or give back, and brings times to
+// microseconds in UTC.
+func (d *declaration) settle(target reflect.Value, i int, fails *failures) {
+	f := &d.inputs[i]
+	if f.Nullable {
+		if target.IsNil() {
+			return
+		}
+		target = target.Elem()
+	}
+	switch f.Kind {
+	case rowtype.String:
+		if strings.IndexByte(target.String(), 0) >= 0 {
+			fails.add(i, f.Name, "character", strictjson.Label(f.Name)+" must not contain the character U+0000")
+		}
+	case rowtype.Float:
+		if target.Float() == 0 {
+			target.SetFloat(0) // -0 does not survive every store
+		}
+	case rowtype.Time:
+		t, ok := rowtype.Micro(target.Interface().(time.Time))
+		if !ok {
+			fails.add(i, f.Name, strictjson.CodeType, strictjson.Label(f.Name)+" must be in the years 0000 to 9999")
+			return
+		}
+		target.Set(reflect.ValueOf(t))
+	case rowtype.JSON:
+		// Values that decode may still not encode (a time in the year 10000).
+		if _, err := json.Marshal(target.Interface()); err != nil {
+			fails.add(i, f.Name, strictjson.CodeType, strictjson.Label(f.Name)+" has a value that cannot be kept")
+		}
+	}
+}
+
+// fast decodes the usual scalars without reflection on the way. It reports false
+// for everything that needs a second look, mistakes included.
+func fast(target reflect.Value, f *inputField, value []byte) bool {
+	if f.Nullable || f.Kind == rowtype.Time {
+		return false
+	}
+	switch f.Kind {
+	case rowtype.String:
+		if len(value) < 2 || value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
+			return false
+		}
+		target.SetString(string(value[1 : len(value)-1]))
+		return true
+	case rowtype.Bool:
+		switch string(value) {
+		case "true":
+			target.SetBool(true)
+			return true
+		case "false":
+			target.SetBool(false)
+			return true
+		}
+	case rowtype.Int:
+		n, err := strconv.ParseInt(string(value), 10, target.Type().Bits())
+		if err == nil {
+			target.SetInt(n)
+		}
+		return err == nil
+	case rowtype.Float:
+		n, err := strconv.ParseFloat(string(value), target.Type().Bits())
+		if err == nil && !math.IsInf(n, 0) && !math.IsNaN(n) {
+			target.SetFloat(n)
+			return true
+		}
+	}
+	return false
+}
+
+// nest turns an error about a member's value into one about the body. Names that
+// nobody knows make the whole body a 400.
+func nest(err error, name string, order int, fails *failures) error {
+	e, ok := errors.AsType[*strictjson.Error](err)
+	if !ok {
+		return err
+	}
+	path := join(name, e.Field)
+	message := e.Message
+	if rest, ok := strings.CutPrefix(message, strictjson.Label(e.Field)); ok {
+		message = strictjson.Label(path) + rest
+	}
+	if e.Code != strictjson.CodeType && e.Code != strictjson.CodeNull {
+		return apierror.BadRequest(path, e.Code, message)
+	}
+	fails.add(order, path, e.Code, message)
+	return nil
+}
+
+func join(name, path string) string {
+	if path == "" || path[0] == '[' {
+		return name + path
+	}
+	return name + "." + path
+}
+
+// missing adds a failure for every number and bool inside value that has to be
+// present and is not. The value is known to decode into t.
+func (d *declaration) missing(t reflect.Type, value []byte, path string, order int, fails *failures) {
+	if bytes.Equal(bytes.TrimSpace(value), []byte("null")) {
+		return
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		d.missing(t.Elem(), value, path, order, fails)
+	case reflect.Slice, reflect.Array:
+		var elems []json.RawMessage
+		if json.Unmarshal(value, &elems) == nil {
+			for i, elem := range elems {
+				d.missing(t.Elem(), elem, path+"["+strconv.Itoa(i)+"]", order, fails)
+			}
+		}
+	case reflect.Map:
+		members, err := strictjson.Members(value)
+		if err == nil {
+			for _, m := range members {
+				d.missing(t.Elem(), m.Value, path+"["+m.Name+"]", order, fails)
+			}
+		}
+	case reflect.Struct:
+		fields, err := rowtype.Fields(t)
+		if err != nil {
+			return // a type that decodes itself
+		}
+		members, err := strictjson.Members(value)
+		if err != nil {
+			return
+		}
+		present := make(map[string][]byte, len(members))
+		for _, m := range members {
+			present[m.Name] = m.Value
+		}
+		for i := range fields {
+			f := &fields[i]
+			inner, ok := present[f.Name]
+			switch {
+			case ok:
+				d.missing(f.Type, inner, path+"."+f.Name, order, fails)
+			case demandsPresence(f.Type, f.Tag.Get("validate")):
+				fails.add(order, path+"."+f.Name, "required", strictjson.Label(f.Name)+" is required")
+			}
+		}
+	}
+}

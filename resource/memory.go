@@ -1,0 +1,211 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/resource/internal/rowtype"
+)
+
+// NewMemory returns a store that keeps its rows in memory, for tests, examples
+// and small sets. The unitField is the JSON name of the field with the row's
+// unit (org_unit), or "" for rows of an unscoped resource. It fails only if Row
+// lacks that field or the id.
+func NewMemory[Row any](unitField string) (Store[Row], error) {
+	t := reflect.TypeFor[Row]()
+	fields, err := rowtype.Fields(t)
+	if err != nil {
+		return nil, fmt.Errorf("resource: NewMemory: %w", err)
+	}
+	m := &memory[Row]{fields: fields, id: rowtype.Find(fields, "id"), name: unitField}
+	if m.id == nil || m.id.Kind != rowtype.String || m.id.Nullable {
+		return nil, fmt.Errorf("resource: NewMemory: %v has no string with the JSON name %q", t, "id")
+	}
+	if unitField != "" {
+		m.unit = rowtype.Find(fields, unitField)
+		if m.unit == nil || m.unit.Kind != rowtype.String || m.unit.Nullable {
+			return nil, fmt.Errorf("resource: NewMemory: %v has no string with the JSON name %q", t, unitField)
+		}
+	}
+	return m, nil
+}
+
+type memory[Row any] struct {
+	fields   []rowtype.Field
+	id, unit *rowtype.Field
+	name     string
+
+	mu   sync.RWMutex
+	ids  []string // sorted
+	rows []Row    // in the order of ids
+}
+
+// UnitField lets New compare the declarations.
+func (m *memory[Row]) UnitField() string { return m.name }
+
+func (m *memory[Row]) holds(scope Scope, row *Row) bool {
+	if scope == nil {
+		return false
+	}
+	return m.unit == nil || scope.Contains(reflect.ValueOf(row).Elem().FieldByIndex(m.unit.Index).String())
+}
+
+func (m *memory[Row]) List(ctx context.Context, scope Scope, q Query) ([]Row, int, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	found := []*Row{}
+	for i := range m.rows {
+		if m.holds(scope, &m.rows[i]) && m.fulfills(&m.rows[i], q.Filter) {
+			found = append(found, &m.rows[i])
+		}
+	}
+	m.sort(found, q.Sort)
+	from := min(max(q.Offset, 0), len(found))
+	to := min(from+max(q.Limit, 0), len(found))
+	page := make([]Row, 0, to-from)
+	for _, row := range found[from:to] {
+		page = append(page, *row)
+	}
+	return page, len(found), nil
+}
+
+func (m *memory[Row]) fulfills(row *Row, filter []Condition) bool {
+	for _, c := range filter {
+		f := rowtype.Find(m.fields, c.Field)
+		if f == nil || !holdsFor(f.Value(reflect.ValueOf(row).Elem()), c) {
+			return false
+		}
+	}
+	return true
+}
+
+func holdsFor(value any, c Condition) bool {
+	if value == nil {
+		return c.Op == "!="
+	}
+	order := rowtype.Compare(value, c.Value)
+	switch c.Op {
+	case "=":
+		return order == 0
+	case "!=":
+		return order != 0
+	case ">":
+		return order > 0
+	case ">=":
+		return order >= 0
+	case "<":
+		return order < 0
+	case "<=":
+		return order <= 0
+	}
+	return false
+}
+
+func (m *memory[Row]) sort(rows []*Row, orders []Order) {
+	if len(orders) == 1 && orders[0] == (Order{Field: "id"}) {
+		return // as they are kept
+	}
+	fields := make([]*rowtype.Field, len(orders))
+	for i, o := range orders {
+		fields[i] = rowtype.Find(m.fields, o.Field)
+	}
+	slices.SortStableFunc(rows, func(a, b *Row) int {
+		for i, o := range orders {
+			f := fields[i]
+			if f == nil {
+				continue
+			}
+			order := rowtype.Compare(f.Value(reflect.ValueOf(a).Elem()), f.Value(reflect.ValueOf(b).Elem()))
+			if o.Desc {
+				order = -order
+			}
+			if order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+}
+
+// find returns the place of the row with the id in scope.
+func (m *memory[Row]) find(scope Scope, id string) (int, error) {
+	at, ok := slices.BinarySearch(m.ids, id)
+	if !ok || !m.holds(scope, &m.rows[at]) {
+		return 0, ErrNotFound
+	}
+	return at, nil
+}
+
+func (m *memory[Row]) Get(ctx context.Context, scope Scope, id string) (row Row, err error) {
+	if err := ctx.Err(); err != nil {
+		return row, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	at, err := m.find(scope, id)
+	if err != nil {
+		return row, err
+	}
+	return m.rows[at], nil
+}
+
+func (m *memory[Row]) Create(ctx context.Context, scope Scope, row Row) (Row, error) {
+	if err := ctx.Err(); err != nil {
+		return row, err
+	}
+	if !m.holds(scope, &row) {
+		return row, ErrNotFound
+	}
+	id := reflect.ValueOf(&row).Elem().FieldByIndex(m.id.Index).String()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, taken := slices.BinarySearch(m.ids, id)
+	if taken {
+		return row, apierror.Conflict("id", "taken", "ID is taken")
+	}
+	m.ids = slices.Insert(m.ids, at, id)
+	m.rows = slices.Insert(m.rows, at, row)
+	return row, nil
+}
+
+func (m *memory[Row]) Update(ctx context.Context, scope Scope, id string, change func(Row) (Row, error)) (row Row, err error) {
+	if err := ctx.Err(); err != nil {
+		return row, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, err := m.find(scope, id)
+	if err != nil {
+		return row, err
+	}
+	if row, err = change(m.rows[at]); err != nil {
+		return row, err
+	}
+	m.rows[at] = row
+	return row, nil
+}
+
+func (m *memory[Row]) Delete(ctx context.Context, scope Scope, id string, check func(Row) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, err := m.find(scope, id)
+	if err != nil {
+		return err
+	}
+	if err := check(m.rows[at]); err != nil {
+		return err
+	}
+	m.ids = slices.Delete(m.ids, at, at+1)
+	m.rows = slices.Delete(m.rows, at, at+1)
+	return nil
+}

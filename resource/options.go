@@ -1,0 +1,53 @@
+package resource
+
+import (
+	"net/http"
+
+	"github.com/tenetkit/tenet/paginate"
+)
+
+// Options declares what a resource takes beside its types. Scope or Unscoped has
+// to be set; the zero values of the others are the API contract.
+type Options struct {
+	// Scope returns the units that the request may touch; a nil Scope denies:
+	//
+	//	func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) }
+	Scope func(*http.Request) Scope
+
+	// Unscoped says that the rows belong to no unit and that every caller may
+	// touch all of them. It excludes Scope, UnitField and Roles.
+	Unscoped bool
+
+	// UnitField is the JSON name of the string field that holds the row's
+	// unit. If empty, org_unit.
+	UnitField string
+
+	// Filter and Sort are the JSON names of the fields that callers may filter
+	// and sort by. By default there are none.
+	Filter, Sort []string
+
+	// Roles are asked of the row's own unit. By default every caller who has
+	// the unit in scope may do everything.
+	Roles Roles
+
+	// DataKey names the member of a list that holds the rows. If empty, data.
+	DataKey string
+
+	// Page bounds page and limit.
+	Page paginate.Options
+
+	// MaxBody is the most bytes that a body may have. If zero, 1 MiB.
+	MaxBody int64
+
+	// RequireMatch answers PUT, PATCH and DELETE without If-Match with 428, so
+	// that no caller can overwrite what it has not read.
+	RequireMatch bool
+}
+
+// Roles names the role that each operation asks for. An empty one asks for none.
+type Roles struct {
+	Read   string // list and get; lists hold the rows of the units where it is held
+	Create string // asked of the active unit
+	Update string // PUT and PATCH
+	Delete string
+}

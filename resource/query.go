@@ -1,0 +1,184 @@
+package resource
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/paginate"
+	"github.com/tenetkit/tenet/resource/internal/rowtype"
+)
+
+// queries reads the parameters of a list.
+type queries struct {
+	page    paginate.Options
+	filters map[string]*rowtype.Field
+	sorts   map[string]*rowtype.Field
+	known   []string // parameters, sorted
+	fields  []string // that may be filtered, sorted
+	orders  []string // fields that may be sorted, sorted
+	plain   Query    // what a query without filter and sort asks for
+}
+
+func newQueries(d *declaration, opts Options) queries {
+	q := queries{page: opts.Page, filters: d.filters, sorts: d.sorts}
+	q.known = []string{"limit", "page"}
+	q.fields = slices.Sorted(slices.Values(opts.Filter))
+	q.orders = slices.Sorted(slices.Values(opts.Sort))
+	if len(q.fields) > 0 {
+		q.known = append(q.known, "filter")
+	}
+	if len(q.orders) > 0 {
+		q.known = append(q.known, "sort")
+	}
+	slices.Sort(q.known)
+	q.plain.Sort = []Order{{Field: "id"}}
+	return q
+}
+
+// parse reads a raw query. The error is a 400 that names the parameter.
+func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
+	page, err := q.page.ParseQuery(rawQuery)
+	if err != nil {
+		return Query{}, page, err
+	}
+	out := q.plain
+	sorted := false
+	for pair := range strings.SplitSeq(rawQuery, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, err := decodePair(pair)
+		if err != nil {
+			return Query{}, page, err
+		}
+		switch {
+		case name == "page" || name == "limit": // read above
+		case name == "filter" && len(q.fields) > 0:
+			c, err := q.condition(value)
+			if err != nil {
+				return Query{}, page, err
+			}
+			if slices.ContainsFunc(out.Filter, func(o Condition) bool { return o.Field == c.Field && o.Op == c.Op }) {
+				return Query{}, page, apierror.BadRequest("filter", "duplicate",
+					"filter must compare "+c.Field+" with "+c.Op+" only once")
+			}
+			out.Filter = append(out.Filter, c)
+		case name == "sort" && len(q.orders) > 0:
+			if sorted {
+				return Query{}, page, apierror.BadRequest("sort", "duplicate", "sort must be given only once")
+			}
+			sorted = true
+			if out.Sort, err = q.order(value); err != nil {
+				return Query{}, page, err
+			}
+		default:
+			return Query{}, page, q.unknown(name, value)
+		}
+	}
+	out.Offset, out.Limit = page.Offset(), page.Limit
+	return out, page, nil
+}
+
+func decodePair(pair string) (name, value string, err error) {
+	name, value, _ = strings.Cut(pair, "=")
+	if strings.ContainsAny(pair, "%+;") {
+		var errName, errValue error
+		name, errName = url.QueryUnescape(name)
+		value, errValue = url.QueryUnescape(value)
+		if errName != nil || errValue != nil || strings.IndexByte(pair, ';') >= 0 {
+			return "", "", apierror.BadRequest("", "encoding", "The query does not decode")
+		}
+	}
+	return name, value, nil
+}
+
+// unknown refuses a parameter. A field's name gets the filter that was meant.
+func (q *queries) unknown(name, value string) error {
+	field := strings.TrimRight(name, "!<>")
+	if slices.Contains(q.fields, field) {
+		return apierror.BadRequest(name, "unknown",
+			"Unknown parameter "+name+"; use filter="+name+"="+shorten(strings.ToValidUTF8(value, "�")))
+	}
+	return unknownParameter(name, q.known, q.fields)
+}
+
+// unknownParameter returns the 400 for a parameter that is none, with the
+// nearest that is.
+func unknownParameter(name string, known, fields []string) error {
+	name = shorten(strings.ToValidUTF8(name, "�"))
+	message := "Unknown parameter " + name
+	if near := nearest(name, known); near != "" {
+		message += "; did you mean " + near + "?"
+	} else if near := nearest(name, fields); near != "" {
+		message += "; did you mean filter=" + near + "=...?"
+	}
+	return apierror.BadRequest(name, "unknown", message)
+}
+
+// condition reads field, operator and value. The first operator ends the field.
+func (q *queries) condition(s string) (Condition, error) {
+	at := strings.IndexAny(s, "=!<>")
+	if at < 0 {
+		return Condition{}, apierror.BadRequest("filter", "operator",
+			"filter must be a field, one of = != > >= < <= and a value, such as filter="+q.fields[0]+"=...")
+	}
+	name, rest := s[:at], s[at:]
+	f := q.filters[name]
+	if f == nil {
+		return Condition{}, q.noField("filter", name, q.fields)
+	}
+	op := rest[:1]
+	if len(rest) > 1 && rest[1] == '=' && op != "=" {
+		op = rest[:2]
+	}
+	switch {
+	case op == "!":
+		return Condition{}, apierror.BadRequest("filter", "operator", "filter has no operator !; use !=")
+	case f.Kind == rowtype.Bool && op != "=" && op != "!=":
+		return Condition{}, apierror.BadRequest("filter", "operator", "filter can compare "+name+" with = and != only")
+	}
+	value, err := f.Parse(rest[len(op):])
+	if err != nil {
+		return Condition{}, apierror.BadRequest("filter", "type", "filter must compare "+name+" with "+err.Error())
+	}
+	return Condition{Field: name, Op: op, Value: value}, nil
+}
+
+// order reads the fields of a sort and appends the id, so that no two rows are
+// equal and pages never overlap.
+func (q *queries) order(s string) ([]Order, error) {
+	var orders []Order
+	for name := range strings.SplitSeq(s, ",") {
+		o := Order{Field: name}
+		o.Field, o.Desc = strings.CutPrefix(name, "-")
+		if q.sorts[o.Field] == nil {
+			return nil, q.noField("sort", o.Field, q.orders)
+		}
+		if slices.ContainsFunc(orders, func(other Order) bool { return other.Field == o.Field }) {
+			return nil, apierror.BadRequest("sort", "duplicate", "sort must name "+o.Field+" only once")
+		}
+		orders = append(orders, o)
+	}
+	for i, o := range orders {
+		if o.Field == "id" {
+			return orders[:i+1], nil
+		}
+	}
+	return append(orders, Order{Field: "id"}), nil
+}
+
+func (q *queries) noField(parameter, name string, fields []string) error {
+	name = shorten(strings.ToValidUTF8(name, "�"))
+	message := parameter + " has no field " + name
+	if name == "" {
+		message = parameter + " must name a field"
+	}
+	if near := nearest(name, fields); near != "" {
+		message += "; did you mean " + near + "?"
+	} else {
+		message += "; the fields are " + strings.Join(fields, ", ")
+	}
+	return apierror.BadRequest(parameter, "unknown", message)
+}

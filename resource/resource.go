@@ -1,0 +1,178 @@
+// Package resource serves a whole REST resource from one declaration: the row
+// type, the input type, the path, a store and [Options].
+//
+//	leads, err := resource.New[Lead, LeadInput]("/leads", store, resource.Options{
+//		Scope:  func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) },
+//		Filter: []string{"name", "active"},
+//		Sort:   []string{"name", "created_at"},
+//	})
+//	mux.Handle("/leads", leads)
+//	mux.Handle("/leads/{id}", leads)
+//
+// The routes follow what the store implements ([Lister], [Getter], [Creator],
+// [Updater], [Deleter]); a method that is missing is a 405 with Allow:
+//
+//	GET    /leads        {"data":[...],"total":150,"page":1,"limit":25} and Link
+//	POST   /leads        201 with Location
+//	GET    /leads/{id}   the row
+//	PUT    /leads/{id}   replaces it: what is absent becomes null or zero
+//	PATCH  /leads/{id}   merges (RFC 7396): what is absent stays, null is null
+//	DELETE /leads/{id}   204
+//
+// HEAD and OPTIONS work on both paths. Rows and lists have strong ETags;
+// If-None-Match is answered with 304, a stale If-Match with 412.
+//
+// # Rows and inputs
+//
+// A row has the JSON members id (string), created_at and updated_at
+// ([time.Time]), which the server fills, and its unit (org_unit, string) unless
+// the resource is [Options.Unscoped]. The input has the members that callers
+// write; each is a field of the row with the same JSON name and type. All other
+// members belong to the server: sent by a caller they are refused (422,
+// read_only), except that PUT and PATCH take them where they repeat the current
+// value, so that a row that was read can be sent back.
+//
+// A pointer is a value that may be null. The rules are the validate tags of
+// [github.com/go-playground/validator/v10]; "required" on a number or a bool
+// means that it is sent, not that it differs from 0 or false. What tags cannot
+// say goes into a method Validate(context.Context) error of the input, which is
+// called when the rules hold and may return [apierror.ValidationFailed].
+//
+// # Lists
+//
+// filter=value>=100 compares a declared field by one of = != > >= < <=; it may
+// be repeated, once per field and operator, and all have to hold.
+// sort=name,-created_at orders by declared fields and then by id. Other
+// parameters, and repeated ones, are a 400.
+//
+// # Units
+//
+// The store gets the request's [Scope] with every call. A row of a unit outside
+// it is answered byte for byte like a row that does not exist, before roles,
+// If-Match and the body are looked at. Roles are asked of the row's own unit.
+//
+// # Hooks
+//
+// A store is a few small interfaces: what is to happen before or after an
+// operation goes into a type that embeds the store and has that method.
+//
+// Everything here is safe for concurrent use.
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/tenetkit/tenet/apierror"
+)
+
+// A Resource is the http.Handler for the path of a resource and the paths of its
+// rows. Mount it on both.
+type Resource[Row, Input any] struct {
+	*declaration
+	opts    Options
+	path    string
+	queries queries
+	maxBody int64
+
+	list   Lister[Row]
+	get    Getter[Row]
+	insert Creator[Row]
+	update Updater[Row]
+	remove Deleter[Row]
+
+	allow, allowRow []string // Allow of the two paths
+}
+
+// New returns the resource at path, which is the path that clients see (for
+// Location). The store implements [Lister], [Getter], [Creator], [Updater],
+// [Deleter] or some of them. A declaration that cannot work is refused with an
+// error that names the field.
+func New[Row, Input any](path string, store any, opts Options) (*Resource[Row, Input], error) {
+	res := &Resource[Row, Input]{opts: opts, path: path, maxBody: opts.MaxBody}
+	if err := res.check(store); err != nil {
+		return nil, fmt.Errorf("resource: New: %s: %w", path, err)
+	}
+	var err error
+	res.declaration, err = declare(reflect.TypeFor[Row](), reflect.TypeFor[Input](), opts)
+	if err != nil {
+		return nil, fmt.Errorf("resource: New: %s: %w", path, err)
+	}
+	res.queries = newQueries(res.declaration, opts)
+	res.bind(store)
+	if len(res.allow) == 0 && len(res.allowRow) == 0 {
+		return nil, fmt.Errorf("resource: New: %s: the store %T implements no operation on %v", path, store, reflect.TypeFor[Row]())
+	}
+	return res, nil
+}
+
+func (res *Resource[Row, Input]) check(store any) error {
+	opts := res.opts
+	switch {
+	case !strings.HasPrefix(res.path, "/") || strings.HasSuffix(res.path, "/") || strings.ContainsAny(res.path, "{}?# %"):
+		return errors.New("the path must begin with a slash, not end with one, and have no wildcards")
+	case store == nil:
+		return errors.New("a store is required")
+	case opts.Scope == nil && !opts.Unscoped:
+		return errors.New("Options.Scope or Options.Unscoped is required")
+	case opts.Unscoped && (opts.Scope != nil || opts.UnitField != "" || opts.Roles != Roles{}):
+		return errors.New("Options.Unscoped excludes Scope, UnitField and Roles")
+	case opts.MaxBody < 0:
+		return errors.New("Options.MaxBody must not be negative")
+	}
+	switch opts.DataKey {
+	case "total", "total_capped", "page", "limit":
+		return fmt.Errorf("Options.DataKey: %q is a member of its own", opts.DataKey)
+	}
+	// Stores that know their unit field have to mean the same one.
+	if s, ok := store.(interface{ UnitField() string }); ok {
+		want := ""
+		if !opts.Unscoped {
+			want = unitField(opts)
+		}
+		if got := s.UnitField(); got != want {
+			return fmt.Errorf("the store's unit field is %q and the resource's %q", got, want)
+		}
+	}
+	return nil
+}
+
+// bind finds out which operations the store has.
+func (res *Resource[Row, Input]) bind(store any) {
+	var ok bool
+	if res.list, ok = store.(Lister[Row]); ok {
+		res.allow = append(res.allow, http.MethodGet, http.MethodHead)
+	}
+	if res.insert, ok = store.(Creator[Row]); ok {
+		res.allow = append(res.allow, http.MethodPost)
+	}
+	if res.remove, ok = store.(Deleter[Row]); ok {
+		res.allowRow = append(res.allowRow, http.MethodDelete)
+	}
+	if res.get, ok = store.(Getter[Row]); ok {
+		res.allowRow = append(res.allowRow, http.MethodGet, http.MethodHead)
+	}
+	if res.update, ok = store.(Updater[Row]); ok {
+		res.allowRow = append(res.allowRow, http.MethodPatch, http.MethodPut)
+	}
+	for _, allow := range []*[]string{&res.allow, &res.allowRow} {
+		if len(*allow) > 0 {
+			*allow = sortedAllow(*allow)
+		}
+	}
+}
+
+// ServeHTTP answers requests for the resource and its rows.
+func (res *Resource[Row, Input]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := res.serve(w, r); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			err = errNoRow
+		}
+		apierror.Write(w, r, err)
+	}
+}
+
+var errNoRow = apierror.NotFound("")

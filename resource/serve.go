@@ -1,0 +1,160 @@
+package resource
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/resource/internal/rowtype"
+)
+
+const mergePatch = "application/merge-patch+json"
+
+func sortedAllow(methods []string) []string {
+	methods = append(methods, http.MethodOptions)
+	slices.Sort(methods)
+	return methods
+}
+
+// serve answers r or returns the error to answer it with.
+func (res *Resource[Row, Input]) serve(w http.ResponseWriter, r *http.Request) error {
+	id, ok := res.target(r)
+	allow := res.allow
+	if id != "" {
+		allow = res.allowRow
+	}
+	if !ok || len(allow) == 0 {
+		return errNoRow
+	}
+	if err := httpjson.Methods(w, r, allow...); err != nil {
+		return err
+	}
+	if r.Method == http.MethodOptions {
+		return res.options(w, allow)
+	}
+	if err := apierror.CheckAccept(r); err != nil {
+		return err
+	}
+	scope, err := res.scope(r)
+	if err != nil {
+		return err
+	}
+	if id == "" && r.Method != http.MethodPost {
+		return res.serveList(w, r, scope)
+	}
+	if err := noParameters(r); err != nil {
+		return err
+	}
+	switch r.Method {
+	case http.MethodPost:
+		return res.servePost(w, r, scope)
+	case http.MethodPut, http.MethodPatch:
+		return res.serveUpdate(w, r, scope, id)
+	case http.MethodDelete:
+		return res.serveDelete(w, r, scope, id)
+	}
+	return res.serveGet(w, r, scope, id)
+}
+
+// target returns the id of the row that r asks for, or "" for the whole
+// resource. It reports false for a path that is neither.
+func (res *Resource[Row, Input]) target(r *http.Request) (string, bool) {
+	if id := r.PathValue("id"); id != "" {
+		return id, soundID(id)
+	}
+	rest, ok := strings.CutPrefix(r.URL.Path, res.path)
+	if !ok || rest == "" {
+		// Elsewhere than at its own path it was mounted below a prefix.
+		return "", rest == "" || strings.HasSuffix(res.path, r.URL.Path)
+	}
+	id, ok := strings.CutPrefix(rest, "/")
+	return id, ok && id != "" && !strings.Contains(id, "/") && soundID(id)
+}
+
+// soundID keeps from the stores what no id of theirs can be.
+func soundID(id string) bool {
+	return len(id) <= 255 && utf8.ValidString(id) && strings.IndexByte(id, 0) < 0
+}
+
+func (res *Resource[Row, Input]) options(w http.ResponseWriter, allow []string) error {
+	h := w.Header()
+	h["Allow"] = []string{strings.Join(allow, ", ")}
+	if slices.Contains(allow, http.MethodPatch) {
+		h["Accept-Patch"] = []string{"application/json, " + mergePatch}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+var errNoUnit = apierror.Forbidden("active_ou_required", "")
+
+// scope returns what the request may touch, and an error where that is nothing.
+func (res *Resource[Row, Input]) scope(r *http.Request) (Scope, error) {
+	if res.opts.Unscoped {
+		return everything{}, nil
+	}
+	scope := res.opts.Scope(r)
+	if scope == nil || scope.Active() == "" && len(scope.IDs()) == 0 {
+		return nil, errNoUnit
+	}
+	return scope, nil
+}
+
+// need returns the 403 unless the caller holds role on the unit.
+func need(scope Scope, unit, role string) error {
+	if role == "" || scope.HasRole(unit, role) {
+		return nil
+	}
+	return apierror.Forbidden("missing_role", "The role "+role+" is required")
+}
+
+func (res *Resource[Row, Input]) needFor(scope Scope, row reflect.Value, role string) error {
+	if role == "" {
+		return nil
+	}
+	return need(scope, row.FieldByIndex(res.unit.Index).String(), role)
+}
+
+// noParameters refuses a query where none is read.
+func noParameters(r *http.Request) error {
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if pair == "" {
+			continue
+		}
+		name, _, err := decodePair(pair)
+		if err != nil {
+			return err
+		}
+		return unknownParameter(name, nil, nil)
+	}
+	return nil
+}
+
+// inScope is a last look at what a store returned: a row of another unit never
+// leaves the server, whatever the store did.
+func (res *Resource[Row, Input]) inScope(scope Scope, row reflect.Value) bool {
+	return res.unit == nil || scope.Contains(row.FieldByIndex(res.unit.Index).String())
+}
+
+// tidy brings the times of a row from a store to UTC and microseconds.
+func (res *Resource[Row, Input]) tidy(row reflect.Value) {
+	for i := range res.times {
+		f := &res.times[i]
+		v := row.FieldByIndex(f.Index)
+		if f.Nullable {
+			if v.IsNil() {
+				continue
+			}
+			t, _ := rowtype.Micro(timeOf(v.Elem()))
+			v.Set(reflect.ValueOf(&t))
+			continue
+		}
+		if t, _ := rowtype.Micro(timeOf(v)); t != timeOf(v) {
+			v.Set(reflect.ValueOf(t))
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package resource
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrNotFound is returned by a store that has no row with the id within the
+// scope. It is answered with 404, without telling whether the row exists
+// elsewhere.
+var ErrNotFound = errors.New("resource: no such row")
+
+// A Lister returns one page of the rows in scope that fulfill q, in q's order,
+// and how many rows there are on all pages together. The total is counted under
+// the same scope and the same conditions.
+//
+// Every method of a store gets the scope of the request and is answerable for
+// it: a nil scope, like one without units, has no rows. All methods are called
+// concurrently. They may return an [*apierror.Error], which is answered as it
+// is; a value that is taken, for example, as [apierror.Conflict].
+type Lister[Row any] interface {
+	List(ctx context.Context, scope Scope, q Query) ([]Row, int, error)
+}
+
+// A Getter returns the row with the id, or [ErrNotFound] where there is none in
+// scope.
+type Getter[Row any] interface {
+	Get(ctx context.Context, scope Scope, id string) (Row, error)
+}
+
+// A Creator adds a row and returns it as it is stored. Its id, times and unit
+// are set already; a row whose unit is not in scope is refused with
+// [ErrNotFound].
+type Creator[Row any] interface {
+	Create(ctx context.Context, scope Scope, row Row) (Row, error)
+}
+
+// An Updater replaces the row with the id by what change makes of it and returns
+// the new row. Reading, change and writing are one atomic step: two updates of
+// one row never see the same old row. An error of change is returned as it is
+// and leaves the row alone; change may be called again where the step has to be
+// repeated. Without such a row in scope change is not called, and ErrNotFound
+// returned. The id and the unit of a row do not change.
+type Updater[Row any] interface {
+	Update(ctx context.Context, scope Scope, id string, change func(Row) (Row, error)) (Row, error)
+}
+
+// A Deleter removes the row with the id if check returns nil for it, in one
+// atomic step as in [Updater].
+type Deleter[Row any] interface {
+	Delete(ctx context.Context, scope Scope, id string, check func(Row) error) error
+}
+
+// A Store implements all operations.
+type Store[Row any] interface {
+	Lister[Row]
+	Getter[Row]
+	Creator[Row]
+	Updater[Row]
+	Deleter[Row]
+}
+
+// A Query is what a list request asks for, with every field known to the
+// declaration and every value decoded.
+type Query struct {
+	Filter []Condition // all have to hold
+	Sort   []Order     // unique: the last one is the id
+	Offset int
+	Limit  int
+}
+
+// A Condition compares a field of the row with a value.
+type Condition struct {
+	Field string // JSON name of a declared field
+	Op    string // =, !=, >, >=, <, <=
+
+	// Value is a string, bool, int64, uint64, float64 or time.Time (UTC), as
+	// the field's type asks for. Null equals no value: a row where the field
+	// is null fulfills != and nothing else.
+	Value any
+}
+
+// An Order is one key of a sort. Strings are ordered by their bytes, null comes
+// before everything else.
+type Order struct {
+	Field string
+	Desc  bool
+}

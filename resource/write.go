@@ -1,0 +1,193 @@
+package resource
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"reflect"
+	"time"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/strictjson"
+)
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+func (res *Resource[Row, Input]) servePost(w http.ResponseWriter, r *http.Request, scope Scope) error {
+	if err := res.mayCreate(scope); err != nil {
+		return err
+	}
+	members, err := res.read(r)
+	if err != nil {
+		return err
+	}
+	row, err := res.newRow(r.Context(), scope, members)
+	if err != nil {
+		return err
+	}
+	if row, err = res.insert.Create(r.Context(), scope, row); err != nil {
+		return err
+	}
+	body, err := res.encode(&row)
+	if err != nil {
+		return err
+	}
+	id := reflect.ValueOf(&row).Elem().FieldByIndex(res.id.Index).String()
+	w.Header()["Location"] = []string{res.path + "/" + url.PathEscape(id)}
+	return res.answer(w, r, preconditions{}, http.StatusCreated, body)
+}
+
+// mayCreate returns the 403 unless the caller may add rows to the active unit.
+func (res *Resource[Row, Input]) mayCreate(scope Scope) error {
+	if res.unit == nil {
+		return nil
+	}
+	if scope.Active() == "" {
+		return errNoUnit
+	}
+	return need(scope, scope.Active(), res.opts.Roles.Create)
+}
+
+// read returns the members of the request's body.
+func (res *Resource[Row, Input]) read(r *http.Request, types ...string) ([]strictjson.Member, error) {
+	body, err := httpjson.Read(r, res.maxBody, types...)
+	if err != nil {
+		return nil, err
+	}
+	return res.membersOf(body)
+}
+
+// newRow makes a row of what a caller sent for the active unit.
+func (res *Resource[Row, Input]) newRow(ctx context.Context, scope Scope, members []strictjson.Member) (Row, error) {
+	var input Input
+	var row Row
+	from, to := reflect.ValueOf(&input).Elem(), reflect.ValueOf(&row).Elem()
+	if err := res.create(ctx, members, from); err != nil {
+		return row, err
+	}
+	res.toRow(from, to)
+	at := now()
+	to.FieldByIndex(res.id.Index).SetString(NewID())
+	setTime(to.FieldByIndex(res.created.Index), at)
+	setTime(to.FieldByIndex(res.updated.Index), at)
+	if res.unit != nil {
+		to.FieldByIndex(res.unit.Index).SetString(scope.Active())
+	}
+	return row, nil
+}
+
+func setTime(v reflect.Value, t time.Time) { *v.Addr().Interface().(*time.Time) = t }
+
+// guard is what a write asks of the current row: the role, then If-Match.
+func (res *Resource[Row, Input]) guard(scope Scope, row Row, role string, pre preconditions) error {
+	v := reflect.ValueOf(&row).Elem()
+	if !res.inScope(scope, v) {
+		return ErrNotFound
+	}
+	if err := res.needFor(scope, v, role); err != nil {
+		return err
+	}
+	if pre.absent() {
+		return nil
+	}
+	body, err := res.encode(&row)
+	if err != nil {
+		return err
+	}
+	if tag := etagOf(body); pre.failed(tag) || pre.known(tag) {
+		return errPrecondition
+	}
+	return nil
+}
+
+// writeConditions reads If-Match, and demands it where the resource does.
+func (res *Resource[Row, Input]) writeConditions(r *http.Request) (preconditions, error) {
+	pre, err := preconditionsOf(r)
+	if err == nil && res.opts.RequireMatch && pre.match == nil {
+		err = apierror.New(http.StatusPreconditionRequired, "")
+	}
+	return pre, err
+}
+
+func (res *Resource[Row, Input]) serveUpdate(w http.ResponseWriter, r *http.Request, scope Scope, id string) error {
+	// What is wrong with the request itself is told only to those who may
+	// write the row, so it waits until the row is known.
+	types := []string{"application/json"}
+	apply := res.replace
+	if r.Method == http.MethodPatch {
+		types, apply = append(types, mergePatch), res.merge
+	}
+	members, bad := res.read(r, types...)
+	pre, badMatch := res.writeConditions(r)
+	if badMatch != nil {
+		bad = badMatch
+	}
+	if bad != nil && res.get != nil {
+		// No transaction for a request that cannot succeed.
+		row, err := res.get.Get(r.Context(), scope, id)
+		if err == nil {
+			err = res.guard(scope, row, res.opts.Roles.Update, pre)
+		}
+		if err != nil {
+			return err
+		}
+		return bad
+	}
+	row, err := res.update.Update(r.Context(), scope, id, func(old Row) (Row, error) {
+		if err := res.guard(scope, old, res.opts.Roles.Update, pre); err != nil {
+			return old, err
+		}
+		if bad != nil {
+			return old, bad
+		}
+		return res.changed(r.Context(), old, members, apply)
+	})
+	if err != nil {
+		return err
+	}
+	body, err := res.encode(&row)
+	if err != nil {
+		return err
+	}
+	return res.answer(w, r, preconditions{}, http.StatusOK, body)
+}
+
+type applyFunc func(ctx context.Context, members []strictjson.Member, input, current reflect.Value) error
+
+// changed returns old with what members make of it. A row that stays as it is
+// keeps its updated_at, so that a repeated PUT changes nothing.
+func (res *Resource[Row, Input]) changed(ctx context.Context, old Row, members []strictjson.Member, apply applyFunc) (Row, error) {
+	var input Input
+	row := old
+	from, to, current := reflect.ValueOf(&input).Elem(), reflect.ValueOf(&row).Elem(), reflect.ValueOf(&old).Elem()
+	res.tidy(current)
+	if err := apply(ctx, members, from, current); err != nil {
+		return old, err
+	}
+	res.toRow(from, to)
+	if reflect.DeepEqual(row, old) {
+		return old, nil
+	}
+	at := now()
+	if created := timeOf(current.FieldByIndex(res.created.Index)); at.Before(created) {
+		at = created // the clock was set back
+	}
+	setTime(to.FieldByIndex(res.updated.Index), at)
+	return row, nil
+}
+
+func (res *Resource[Row, Input]) serveDelete(w http.ResponseWriter, r *http.Request, scope Scope, id string) error {
+	pre, bad := res.writeConditions(r)
+	err := res.remove.Delete(r.Context(), scope, id, func(row Row) error {
+		if err := res.guard(scope, row, res.opts.Roles.Delete, pre); err != nil {
+			return err
+		}
+		return bad
+	})
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
