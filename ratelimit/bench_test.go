@@ -23,7 +23,7 @@ func alice(*http.Request) (string, bool) { return "alice", true }
 
 func newLimiter(tb testing.TB, key ratelimit.KeyFunc, opts ratelimit.Options) *ratelimit.Limiter {
 	tb.Helper()
-	store, err := ratelimit.NewMemory(0)
+	store, err := ratelimit.NewMemory(ratelimit.MemoryOptions{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func BenchmarkMemory(b *testing.B) {
 		for i := range keys {
 			keys[i] = fmt.Sprint("default:client-", i)
 		}
-		store, err := ratelimit.NewMemory(n)
+		store, err := ratelimit.NewMemory(ratelimit.MemoryOptions{Keys: n})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -17,7 +17,7 @@
 // The smallest use is 100 requests per minute with a burst of 200 for each
 // caller:
 //
-//	store, err := ratelimit.NewMemory(0)
+//	store, err := ratelimit.NewMemory(ratelimit.MemoryOptions{})
 //	limiter, err := ratelimit.New(store, auth.Subject, ratelimit.Options{})
 //	handler := limiter.Handler(mux)
 //

@@ -51,8 +51,8 @@ func newGuard(store Store, opts Options) *guard {
 		g.timeout = defaultTimeout
 	}
 	if !opts.FailOpen && !opts.FailClosed {
-		// Zero keys are the default number, which is never refused.
-		g.local, _ = NewMemory(0)
+		// The defaults are never refused.
+		g.local, _ = NewMemory(MemoryOptions{})
 	}
 	return g
 }

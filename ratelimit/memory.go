@@ -54,10 +54,17 @@ type slot struct {
 	tat atomic.Int64  // nanoseconds since start at which the bucket is full
 }
 
-// NewMemory returns a Memory for the stated number of keys that are in debt at
-// the same time; if zero, 100,000. All its memory is allocated here. It fails
-// only if keys is negative or above 1<<30.
-func NewMemory(keys int) (*Memory, error) {
+// MemoryOptions adjusts a [Memory].
+type MemoryOptions struct {
+	// Keys is the number of keys that are in debt at the same time. If zero,
+	// 100,000.
+	Keys int
+}
+
+// NewMemory returns a Memory, and allocates all that it ever needs. It fails
+// only if the number of keys is negative or above 1<<30.
+func NewMemory(opts MemoryOptions) (*Memory, error) {
+	keys := opts.Keys
 	if keys < 0 || keys > maxKeys {
 		return nil, fmt.Errorf("ratelimit: NewMemory: %d keys are out of range", keys)
 	}

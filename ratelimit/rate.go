@@ -45,15 +45,15 @@ func (r Rate) validate() error {
 		return errors.New("the period is out of range")
 	case int64(r.Limit) > int64(r.Period):
 		return errors.New("the limit is above one request a nanosecond")
-	case int64(r.Burst) > maxSpan/int64(r.interval()):
+	case time.Duration(r.Burst) > maxSpan/r.Interval():
 		return errors.New("the burst takes too long to refill")
 	}
 	return nil
 }
 
-// interval is the time in which one request is refilled, rounded up so that a
+// Interval is the time in which one request is refilled, rounded up so that a
 // period never refills more than the limit.
-func (r Rate) interval() time.Duration {
+func (r Rate) Interval() time.Duration {
 	return (r.Period + time.Duration(r.Limit) - 1) / time.Duration(r.Limit)
 }
 
@@ -70,7 +70,7 @@ func (r Rate) interval() time.Duration {
 // To describe a bucket whose debt (the time until it is full) is known call
 // Take(debt, 0, 0).
 func (r Rate) Take(tat, now time.Duration, cost int) (time.Duration, State) {
-	interval := r.interval()
+	interval := r.Interval()
 	span := interval * time.Duration(r.Burst)
 	debt := min(max(tat-now, 0), span)
 	allowed := true
@@ -112,7 +112,7 @@ func (r Rate) retry(s State, cost int) time.Duration {
 	if missing <= 0 {
 		return 0
 	}
-	wait := s.Next + time.Duration(missing-1)*r.interval()
+	wait := s.Next + time.Duration(missing-1)*r.Interval()
 	if cost <= min(r.Limit, r.Burst) {
 		// A window refills all at once, long before the bucket would.
 		wait = min(wait, s.Reset)
@@ -127,7 +127,7 @@ func (r Rate) share(n int) Rate {
 	if n <= 1 {
 		return r
 	}
-	interval := r.interval()
+	interval := r.Interval()
 	if interval > maxSpan/time.Duration(n) {
 		return r
 	}

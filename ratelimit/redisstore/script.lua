@@ -1,0 +1,33 @@
+-- Takes a cost from the bucket KEYS[1], which is the instant at which it will be
+-- full, kept as Unix seconds with nine decimals. ARGV: the nanoseconds in which
+-- one request is refilled, those in which an empty bucket is, and the cost.
+--
+-- Answers with the bucket's debt in nanoseconds, or, if the cost was refused,
+-- with -1 - debt. Seconds and nanoseconds are kept apart because a number of Lua
+-- holds 53 bits, which is less than nanoseconds since 1970 need.
+local clock = redis.call('TIME')
+local seconds, nanos = tonumber(clock[1]), tonumber(clock[2]) * 1000
+local interval, span, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local debt = 0
+local full = redis.call('GET', KEYS[1])
+if full then
+  debt = (tonumber(string.sub(full, 1, -11)) - seconds) * 1e9 + (tonumber(string.sub(full, -9)) - nanos)
+  debt = math.min(math.max(debt, 0), span)
+end
+if cost == 0 then
+  return debt
+end
+
+local left = math.max(debt + cost * interval, 0)
+if cost > 0 and left > span then
+  return -1 - debt
+end
+if left == 0 then
+  redis.call('DEL', KEYS[1])
+  return 0
+end
+nanos = nanos + left
+seconds = seconds + math.floor(nanos / 1e9)
+redis.call('SET', KEYS[1], string.format('%.0f.%09.0f', seconds, nanos % 1e9), 'PX', string.format('%.0f', math.ceil(left / 1e6) + 1))
+return left
