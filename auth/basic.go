@@ -1,0 +1,278 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	errBasicForm   = errors.New("auth: Basic credentials are not the base64 of id:secret")
+	errBasicText   = errors.New("auth: Basic credentials are empty, too long, not UTF-8 or have control characters")
+	errNoClient    = errors.New("auth: no such client")
+	errDisabled    = errors.New("auth: client is disabled")
+	errWrongSecret = errors.New("auth: wrong secret")
+)
+
+// BasicOptions adjusts [NewBasic]. The zero value is safe for production.
+type BasicOptions struct {
+	// Realm is shown in the challenge. If empty, api.
+	Realm string
+
+	// CacheSize is how many verified credentials are remembered, to spare the
+	// slow hash. If zero, 10,000; if negative, none.
+	CacheSize int
+
+	// Decoy is the hash that is checked for ids that nobody has, so that they
+	// take as long to be refused as a wrong secret. If empty, it is the
+	// costliest of those seen so far. Set it where an attacker may be the first
+	// caller after a start.
+	Decoy string
+
+	// MaxHashes is how many slow hashes are computed at a time. If zero, one for
+	// each processor. Fast ones ($sha256$) are not counted.
+	MaxHashes int
+
+	// MaxWaiting is how many callers may wait for a slow hash, beyond which they
+	// are answered with 503. If zero, 64 times MaxHashes.
+	MaxWaiting int
+}
+
+// Basic accepts HTTP Basic credentials (RFC 7617) of clients. Make one with
+// [NewBasic].
+type Basic struct {
+	clients   ClientFunc
+	challenge string
+	verified  *cache[string] // the hash that the credentials were checked against
+	cacheKey  [64]byte
+	scratch   sync.Pool
+	queue     hashQueue
+	decoy     atomic.Pointer[decoy]
+	learns    bool // whether the decoy follows what is seen
+}
+
+type decoy struct {
+	kind    hashKind
+	secrets []Secret
+}
+
+// NewBasic returns an Authenticator for the clients. It fails if clients is nil
+// or an option is out of its bounds.
+func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
+	if clients == nil {
+		return nil, errors.New("auth: NewBasic: clients is nil")
+	}
+	if opts.MaxHashes < 0 || opts.MaxWaiting < 0 {
+		return nil, errors.New("auth: NewBasic: MaxHashes or MaxWaiting is negative")
+	}
+	realm, err := quoteRealm(opts.Realm)
+	if err != nil {
+		return nil, fmt.Errorf("auth: NewBasic: %w", err)
+	}
+	hash := opts.Decoy
+	if hash == "" {
+		_, hash = GenerateSecret()
+	}
+	parsed, err := parseHash(hash)
+	if err != nil {
+		return nil, fmt.Errorf("auth: NewBasic: Decoy: %w", err)
+	}
+	b := &Basic{
+		clients:   clients,
+		challenge: schemeBasic + ` realm=` + realm + `, charset="UTF-8"`,
+		verified:  newCache[string](opts.CacheSize),
+		learns:    opts.Decoy == "",
+	}
+	b.decoy.Store(&decoy{parsed.kind, []Secret{{Hash: hash}}})
+	b.scratch.New = func() any { return &basicScratch{} }
+	_, _ = rand.Read(b.cacheKey[:]) // never fails
+	hashes := opts.MaxHashes
+	if hashes == 0 {
+		hashes = runtime.GOMAXPROCS(0)
+	}
+	waiting := opts.MaxWaiting
+	if waiting == 0 {
+		waiting = 64 * hashes
+	}
+	b.queue.init(hashes, waiting)
+	return b, nil
+}
+
+// Challenge implements [Authenticator].
+func (b *Basic) Challenge(error) string { return b.challenge }
+
+// Authenticate implements [Authenticator].
+func (b *Basic) Authenticate(r *http.Request) (Principal, error) {
+	p, err := b.authenticate(r)
+	if err != nil {
+		return Principal{}, err
+	}
+	return *p, nil
+}
+
+func (b *Basic) authenticate(r *http.Request) (*Principal, error) {
+	field, err := credentials(r, schemeBasic)
+	if err != nil {
+		return nil, err
+	}
+	s := b.scratch.Get().(*basicScratch)
+	defer b.scratch.Put(s)
+	if err := s.read(field); err != nil {
+		return nil, err
+	}
+	id := string(s.id)
+	client, err := b.clients(r.Context(), id)
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("auth: client %q: %w", id, err))
+	}
+	// A store may find ids by a collation of its own; here they are bytes.
+	known := client.ID == id
+	d := b.decoy.Load()
+	if !known {
+		client = Client{Secrets: d.secrets}
+	}
+	if err := b.check(r.Context(), s, &client, d); err != nil {
+		return nil, err
+	}
+	switch {
+	case !known:
+		return nil, errNoClient
+	case client.Disabled:
+		return nil, errDisabled
+	}
+	return client.principal(), nil
+}
+
+// check returns nil if the secret is one of the client's. What it costs does not
+// tell whether the client exists.
+func (b *Basic) check(ctx context.Context, s *basicScratch, client *Client, d *decoy) error {
+	now := time.Now()
+	slow := false
+	for i := range client.Secrets {
+		secret := &client.Secrets[i]
+		if !secret.live(now) {
+			continue
+		}
+		if fast, ok := matchesFast(secret.Hash, s.secret); fast {
+			if ok {
+				return nil
+			}
+			continue
+		}
+		slow = true
+	}
+	if !slow && d.kind == hashSHA256 {
+		return errWrongSecret
+	}
+	key := s.digest(&b.cacheKey)
+	if hash, ok := b.verified.get(&key); ok && client.has(hash, now) {
+		return nil
+	}
+	secrets := client.Secrets
+	if !slow {
+		// The others' hashes are slow: refuse no faster than they do.
+		secrets = d.secrets
+	}
+	hash, err := b.queue.do(ctx, key, func() (string, error) {
+		var match string
+		var broken error
+		for _, secret := range secrets {
+			h, err := parseHash(secret.Hash)
+			if err != nil {
+				broken = fmt.Errorf("auth: client %q: a secret's %w", client.ID, err)
+				continue
+			}
+			if h.kind == hashSHA256 || !secret.live(now) {
+				continue
+			}
+			b.learn(h.kind, secret.Hash)
+			if h.matches(s.secret) && match == "" {
+				match = secret.Hash
+			}
+		}
+		return match, broken
+	})
+	if hash == "" || !slow || !client.has(hash, now) {
+		if err != nil {
+			return err
+		}
+		return errWrongSecret
+	}
+	b.verified.put(&key, hash)
+	return nil
+}
+
+// learn makes the hash the decoy if it is costlier than the one at hand.
+func (b *Basic) learn(kind hashKind, hash string) {
+	d := b.decoy.Load()
+	if b.learns && kind > d.kind {
+		b.decoy.CompareAndSwap(d, &decoy{kind, []Secret{{Hash: hash}}})
+	}
+}
+
+// has reports whether the hash is still that of a live secret.
+func (c *Client) has(hash string, now time.Time) bool {
+	for i := range c.Secrets {
+		if c.Secrets[i].Hash == hash {
+			return c.Secrets[i].live(now)
+		}
+	}
+	return false
+}
+
+// basicScratch is the working memory of one check.
+type basicScratch struct {
+	text       []byte
+	id, secret []byte
+	keyed      []byte
+}
+
+const maxCredentials = maxClientID + 1 + maxSecret
+
+var basicBase64 = base64.StdEncoding.Strict()
+
+// read decodes what follows the scheme.
+func (s *basicScratch) read(field string) error {
+	if len(field) > basicBase64.EncodedLen(maxCredentials) {
+		return errBasicText
+	}
+	s.keyed = append(s.keyed[:0], field...)
+	if bytes.IndexByte(s.keyed, '\n') >= 0 || bytes.IndexByte(s.keyed, '\r') >= 0 {
+		return errBasicForm
+	}
+	if s.text == nil {
+		s.text = make([]byte, basicBase64.DecodedLen(basicBase64.EncodedLen(maxCredentials)))
+	}
+	n, err := basicBase64.Decode(s.text[:cap(s.text)], s.keyed)
+	if err != nil {
+		return errBasicForm
+	}
+	var ok bool
+	if s.id, s.secret, ok = bytes.Cut(s.text[:n], []byte(":")); !ok {
+		return errBasicForm
+	}
+	if len(s.id) == 0 || len(s.id) > maxClientID || len(s.secret) == 0 || len(s.secret) > maxSecret || !sound(s.text[:n]) {
+		return errBasicText
+	}
+	return nil
+}
+
+// digest is what the cache knows the credentials by. The length of the id keeps
+// apart what only together reads alike.
+func (s *basicScratch) digest(key *[64]byte) digest {
+	s.keyed = append(s.keyed[:0], key[:]...)
+	s.keyed = binary.BigEndian.AppendUint64(s.keyed, uint64(len(s.id)))
+	s.keyed = append(s.keyed, s.id...)
+	s.keyed = append(s.keyed, s.secret...)
+	return sha256.Sum256(s.keyed)
+}

@@ -1,0 +1,211 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+var (
+	errClaimsJSON = fmt.Errorf("auth: %w: the claims are not one strict JSON object", jwt.ErrTokenMalformed)
+	errClaimName  = fmt.Errorf("auth: %w: a registered name is in another case", jwt.ErrTokenInvalidClaims)
+	errClaimType  = fmt.Errorf("auth: %w: a registered claim has the wrong type", jwt.ErrTokenInvalidClaims)
+	errBound      = fmt.Errorf("auth: %w: the token is bound to a key (cnf) whose possession is not proved", jwt.ErrTokenInvalidClaims)
+	errKind       = fmt.Errorf("auth: %w: it is an ID, refresh or logout token", jwt.ErrTokenInvalidClaims)
+	errIssuer     = fmt.Errorf("auth: %w", jwt.ErrTokenInvalidIssuer)
+	errAudience   = fmt.Errorf("auth: %w", jwt.ErrTokenInvalidAudience)
+	errSubject    = fmt.Errorf("auth: %w: sub", jwt.ErrTokenRequiredClaimMissing)
+	errNoExpiry   = fmt.Errorf("auth: %w: exp", jwt.ErrTokenRequiredClaimMissing)
+	errExpired    = fmt.Errorf("auth: %w", jwt.ErrTokenExpired)
+	errNotYet     = fmt.Errorf("auth: %w", jwt.ErrTokenNotValidYet)
+	errIssued     = fmt.Errorf("auth: %w", jwt.ErrTokenUsedBeforeIssued)
+)
+
+// claims are those of a token that this package knows. What is text is the JSON
+// of a value, whose type is looked at later; empty if it is absent.
+type claims struct {
+	raw                      string
+	issuer, subject, tokenID string
+	clientID, azp, unit      string
+	expires, notBefore       time.Time
+	issued                   time.Time
+	audience                 string // text
+	scope, scp, roles        string // text
+}
+
+var registeredClaims = [...]string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "scope", "scp", "roles", "client_id", "azp", "org_unit",
+}
+
+func parseClaims(text string) (claims, error) {
+	c := claims{raw: text}
+	var failure error
+	err := scanObject(text, func(name, value string) error {
+		ok := true
+		switch name {
+		case "iss":
+			c.issuer, ok = stringValue(value)
+		case "sub":
+			c.subject, ok = stringValue(value)
+		case "jti":
+			c.tokenID, ok = stringValue(value)
+		case "client_id":
+			c.clientID, ok = stringValue(value)
+		case "azp":
+			c.azp, ok = stringValue(value)
+		case "org_unit":
+			c.unit, ok = stringValue(value)
+		case "exp":
+			c.expires, ok = numericDate(value)
+			ok = ok && c.expires.Unix() > 0
+		case "nbf":
+			c.notBefore, ok = numericDate(value)
+		case "iat":
+			c.issued, ok = numericDate(value)
+		case "aud":
+			c.audience = value
+		case "scope":
+			c.scope = value
+		case "scp":
+			c.scp = value
+		case "roles":
+			c.roles = value
+		case "cnf":
+			failure = errBound
+		case "at_hash", "c_hash", "events":
+			// An ID token (OpenID Connect Core, section 3.1.3.6) or a security
+			// event such as a logout (RFC 8417).
+			failure = errKind
+		case "typ":
+			// Not registered, but this is how a widespread issuer tells its own.
+			switch kind, _ := stringValue(value); kind {
+			case "ID", "Refresh", "Offline", "Logout":
+				failure = errKind
+			}
+		default:
+			if otherCase(name, registeredClaims[:]) {
+				failure = errClaimName
+			}
+		}
+		if !ok {
+			failure = errClaimType
+		}
+		return failure
+	})
+	if failure != nil {
+		return claims{}, failure
+	}
+	if err != nil {
+		return claims{}, errClaimsJSON
+	}
+	return c, nil
+}
+
+// principal checks the claims against the issuer and the time.
+func (c *claims) principal(t *trusted, now time.Time, grace, leeway time.Duration) (*Principal, error) {
+	switch {
+	case c.issuer != t.URL:
+		return nil, errIssuer
+	case !c.meant(t.Audiences):
+		return nil, errAudience
+	case c.expires.IsZero():
+		return nil, errNoExpiry
+	case !now.Before(c.expires.Add(grace)):
+		return nil, errExpired
+	case c.notBefore.After(now.Add(leeway)):
+		return nil, errNotYet
+	case c.issued.After(now.Add(leeway)):
+		return nil, errIssued
+	case c.subject == "":
+		return nil, errSubject
+	}
+	p := &Principal{
+		Scheme:   schemeBearer,
+		Subject:  c.subject,
+		ClientID: c.clientID,
+		Issuer:   c.issuer,
+		TokenID:  c.tokenID,
+		Unit:     c.unit,
+		Issued:   c.issued,
+		Expires:  c.expires,
+		claims:   rawClaims(c.raw),
+	}
+	if t.SubjectPrefix != "" {
+		p.Subject = t.SubjectPrefix + c.subject
+	}
+	if p.ClientID == "" {
+		p.ClientID = c.azp
+	}
+	var ok bool
+	switch {
+	case c.scope != "":
+		p.Scopes, ok = words(c.scope)
+	case c.scp != "":
+		p.Scopes, ok = words(c.scp)
+	default:
+		ok = true
+	}
+	if !ok {
+		return nil, errClaimType
+	}
+	// Roles are not standard: a shape that is not known gives none.
+	p.Roles, _ = list(c.roles)
+	return p, nil
+}
+
+// meant reports whether aud, a string or an array of strings, names one of the
+// audiences.
+func (c *claims) meant(audiences []string) bool {
+	if v, ok := stringValue(c.audience); ok {
+		return slices.Contains(audiences, v)
+	}
+	values, ok := stringValues(c.audience)
+	return ok && slices.ContainsFunc(values, func(v string) bool { return slices.Contains(audiences, v) })
+}
+
+// words returns the OAuth scopes of a string with spaces between (RFC 8693,
+// section 4.2) or of an array of strings, as some issuers have it.
+func words(text string) ([]string, bool) {
+	if v, ok := stringValue(text); ok {
+		return strings.Fields(v), true
+	}
+	return stringValues(text)
+}
+
+// list returns the strings of an array, or a string by itself.
+func list(text string) ([]string, bool) {
+	if v, ok := stringValue(text); ok {
+		return []string{v}, true
+	}
+	return stringValues(text)
+}
+
+// maxNumericDate is the end of the year 9999.
+const maxNumericDate = 253402300799
+
+// numericDate returns the time of the text of a JSON number: seconds since 1970,
+// perhaps with a fraction, not negative and not absurd.
+func numericDate(text string) (time.Time, bool) {
+	if len(text) == 0 || text[0] < '0' || text[0] > '9' {
+		return time.Time{}, false
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err == nil {
+		return time.Unix(seconds, 0), seconds <= maxNumericDate
+	}
+	if errors.Is(err, strconv.ErrRange) {
+		return time.Time{}, false
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f > maxNumericDate {
+		return time.Time{}, false
+	}
+	whole, fraction := math.Modf(f)
+	return time.Unix(int64(whole), int64(fraction*1e9)), true
+}

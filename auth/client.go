@@ -1,0 +1,80 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// A Client is a program, or a person, that is known by an id and secrets.
+type Client struct {
+	ID       string
+	Secrets  []Secret // all that live at this time; several while one replaces another
+	Scopes   []string // OAuth scopes that the client holds
+	Roles    []string
+	Unit     string // the organizational unit that the client is bound to, if any
+	Claims   any    // for [Claims]: what your own code wants to know of it
+	Disabled bool   // refused, whatever its secret
+}
+
+// A ClientFunc returns the client with the id. For an id that nobody has it
+// returns the zero Client and no error. An error means that the answer is not
+// known, and is answered with 503. It is called on every request, for callers
+// seen before too, so that a client that is withdrawn is out at once; a store
+// that is far away wants a cache of its own in front.
+type ClientFunc func(ctx context.Context, id string) (Client, error)
+
+// Clients returns a ClientFunc over a list in memory. It fails if an id is empty,
+// used twice, or has a colon, which Basic cannot carry, and if a hash is not one
+// that [Secret] names.
+func Clients(list ...Client) (ClientFunc, error) {
+	byID := make(map[string]Client, len(list))
+	for _, c := range list {
+		if err := checkID(c.ID); err != nil {
+			return nil, fmt.Errorf("auth: Clients: client %q: %w", c.ID, err)
+		}
+		if _, ok := byID[c.ID]; ok {
+			return nil, fmt.Errorf("auth: Clients: client %q is listed twice", c.ID)
+		}
+		for i, s := range c.Secrets {
+			if err := checkHash(s.Hash); err != nil {
+				return nil, fmt.Errorf("auth: Clients: client %q: secret %d: %w", c.ID, i, err)
+			}
+		}
+		byID[c.ID] = c
+	}
+	return func(_ context.Context, id string) (Client, error) { return byID[id], nil }, nil
+}
+
+func checkID(id string) error {
+	switch {
+	case id == "" || len(id) > maxClientID:
+		return fmt.Errorf("an id has 1 to %d bytes", maxClientID)
+	case !sound([]byte(id)):
+		return fmt.Errorf("an id is UTF-8 without control characters")
+	}
+	for _, c := range []byte(id) {
+		if c == ':' {
+			return fmt.Errorf("an id has no colon")
+		}
+	}
+	return nil
+}
+
+// principal is the client as a caller.
+func (c *Client) principal() *Principal {
+	return &Principal{
+		Scheme:   schemeBasic,
+		Subject:  c.ID,
+		ClientID: c.ID,
+		Scopes:   c.Scopes,
+		Roles:    c.Roles,
+		Unit:     c.Unit,
+		claims:   c.Claims,
+	}
+}
+
+// live reports whether the secret is good at this time.
+func (s *Secret) live(now time.Time) bool {
+	return s.NotAfter.IsZero() || now.Before(s.NotAfter)
+}

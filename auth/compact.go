@@ -1,0 +1,231 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Why a token is refused. All of them are made once: a flood of bad tokens
+// allocates no errors.
+var (
+	errTooLong      = fmt.Errorf("auth: %w: it is longer than allowed", jwt.ErrTokenMalformed)
+	errParts        = fmt.Errorf("auth: %w: it has not three parts", jwt.ErrTokenMalformed)
+	errBase64       = fmt.Errorf("auth: %w: a part is not canonical base64url", jwt.ErrTokenMalformed)
+	errHeaderJSON   = fmt.Errorf("auth: %w: the header is not one strict JSON object", jwt.ErrTokenMalformed)
+	errHeaderType   = fmt.Errorf("auth: %w: alg, kid or typ is no string", jwt.ErrTokenMalformed)
+	errHeaderName   = fmt.Errorf("auth: %w: the header has a registered name in another case", jwt.ErrTokenMalformed)
+	errHeaderMember = fmt.Errorf("auth: %w: the header has crit, b64, zip, enc or a key of its own", jwt.ErrTokenUnverifiable)
+	errTyp          = fmt.Errorf("auth: %w: the type is not that of an access token", jwt.ErrTokenUnverifiable)
+	errAlgorithm    = fmt.Errorf("auth: %w: the algorithm is not one of the issuer's", jwt.ErrTokenSignatureInvalid)
+	errSignature    = fmt.Errorf("auth: %w", jwt.ErrTokenSignatureInvalid)
+	errRevoked      = errors.New("auth: token is revoked")
+)
+
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// scratch is the working memory of one check.
+type scratch struct {
+	keyed   []byte // the cache's key, then the token
+	token   []byte // the token in keyed
+	decoded []byte
+}
+
+func (s *scratch) load(key *[64]byte, token string) {
+	s.keyed = append(append(s.keyed[:0], key[:]...), token...)
+	s.token = s.keyed[len(key):]
+}
+
+// decode returns the bytes of one part of the token, until the next call.
+func (s *scratch) decode(part []byte) ([]byte, error) {
+	if n := strictBase64.DecodedLen(len(part)); cap(s.decoded) < n {
+		s.decoded = make([]byte, 2*n)
+	}
+	n, err := strictBase64.Decode(s.decoded[:cap(s.decoded)], part)
+	if err != nil {
+		return nil, errBase64
+	}
+	return s.decoded[:n], nil
+}
+
+// compact is a token cut into its parts.
+type compact struct {
+	header, payload, signature []byte
+	signed                     string // header and payload with the dot between
+	signedBytes                []byte
+}
+
+// split cuts the token at its two dots; those beyond cost nothing.
+func split(token string, b []byte) (c compact, err error) {
+	first := bytes.IndexByte(b, '.')
+	if first < 0 {
+		return c, errParts
+	}
+	second := bytes.IndexByte(b[first+1:], '.')
+	if second < 0 {
+		return c, errParts
+	}
+	second += first + 1
+	c.header, c.payload, c.signature = b[:first], b[first+1:second], b[second+1:]
+	if bytes.IndexByte(c.signature, '.') >= 0 || len(c.header) == 0 || len(c.signature) == 0 {
+		return c, errParts
+	}
+	// The decoder passes over line ends.
+	if bytes.IndexByte(b, '\n') >= 0 || bytes.IndexByte(b, '\r') >= 0 {
+		return c, errBase64
+	}
+	c.signed, c.signedBytes = token[:second], b[:second]
+	return c, nil
+}
+
+// verify checks the token that s has loaded, from the outside in: form, header,
+// signature, claims. Only where there are several issuers are the claims read
+// before the signature, to know whose keys to take.
+func (j *JWT) verify(ctx context.Context, s *scratch, token string, now time.Time) (*verifiedToken, error) {
+	c, err := split(token, s.token)
+	if err != nil {
+		return nil, err
+	}
+	decoded, err := s.decode(c.header)
+	if err != nil {
+		return nil, err
+	}
+	h, err := parseHeader(string(decoded))
+	if err != nil {
+		return nil, err
+	}
+	t := j.issuers[0]
+	var claims claims
+	if len(j.issuers) > 1 {
+		if claims, err = s.claims(c); err != nil {
+			return nil, err
+		}
+		if t = j.issuer(claims.issuer); t == nil {
+			return nil, errIssuer
+		}
+	}
+	if t.AccessTokenOnly && h.typ != typeAccessToken {
+		return nil, errTyp
+	}
+	a := t.allowed(h.alg)
+	if a == nil {
+		return nil, errAlgorithm
+	}
+	set, err := t.set(ctx, h.kid)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := s.decode(c.signature)
+	if err != nil {
+		return nil, err
+	}
+	key := set.find(a, h.kid, c.signed, c.signedBytes, signature)
+	if key == nil {
+		return nil, errSignature
+	}
+	if len(j.issuers) == 1 {
+		if claims, err = s.claims(c); err != nil {
+			return nil, err
+		}
+	}
+	p, err := claims.principal(t, now, j.grace, j.leeway)
+	if err != nil {
+		return nil, err
+	}
+	return &verifiedToken{principal: p, issuer: t, kid: h.kid, set: set, key: key}, nil
+}
+
+func (s *scratch) claims(c compact) (claims, error) {
+	decoded, err := s.decode(c.payload)
+	if err != nil {
+		return claims{}, err
+	}
+	return parseClaims(string(decoded))
+}
+
+// header is the JOSE header of a token.
+type header struct {
+	alg, kid string
+	typ      string // in lower case and short, or empty
+}
+
+const (
+	typeJWT         = "jwt"
+	typeAccessToken = "at+jwt"
+)
+
+// registeredHeaders are the names that must not come in another case: some
+// reader along the way may take them for the registered ones.
+var registeredHeaders = [...]string{
+	"alg", "kid", "typ", "cty", "crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256",
+}
+
+func parseHeader(text string) (h header, err error) {
+	var failure error
+	err = scanObject(text, func(name, value string) error {
+		ok := true
+		switch name {
+		case "alg":
+			h.alg, ok = stringValue(value)
+		case "kid":
+			h.kid, ok = stringValue(value)
+		case "typ":
+			var typ string
+			if typ, ok = stringValue(value); ok {
+				h.typ, failure = shortType(typ)
+			}
+		case "crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c":
+			failure = errHeaderMember
+		case "cty", "x5t", "x5t#S256":
+		default:
+			if otherCase(name, registeredHeaders[:]) {
+				failure = errHeaderName
+			}
+		}
+		if !ok {
+			failure = errHeaderType
+		}
+		return failure
+	})
+	if failure != nil {
+		return header{}, failure
+	}
+	if err != nil {
+		return header{}, errHeaderJSON
+	}
+	return h, nil
+}
+
+// shortType returns the media type of a token in lower case, without the prefix
+// that RFC 7515 lets be left out. A logout token or another kind is an error.
+func shortType(typ string) (string, error) {
+	const prefix = "application/"
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
+		typ = typ[len(prefix):]
+	}
+	switch {
+	case typ == "JWT" || strings.EqualFold(typ, typeJWT):
+		return typeJWT, nil
+	case typ == typeAccessToken || strings.EqualFold(typ, typeAccessToken):
+		return typeAccessToken, nil
+	}
+	return "", errTyp
+}
+
+// otherCase reports whether name is a registered one but for the case, as
+// encoding/json compares names.
+func otherCase(name string, registered []string) bool {
+	for _, r := range registered {
+		// Fold equality allows the few letters of three bytes that fold to one.
+		if len(name) >= len(r) && len(name) <= 3*len(r) && strings.EqualFold(name, r) {
+			return true
+		}
+	}
+	return false
+}

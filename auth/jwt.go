@@ -1,0 +1,317 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tenetkit/tenet/apierror"
+)
+
+// An Issuer is somebody whose tokens are trusted. URL, Audiences, Algorithms and
+// one of Keys and KeySource are required: each of them, left out, is a known way
+// to have foreign tokens accepted.
+type Issuer struct {
+	// URL is the iss claim, compared byte for byte: a trailing slash counts.
+	URL string
+
+	// Audiences are the aud values for this service. A token has to name at
+	// least one of them.
+	Audiences []string
+
+	// Algorithms are those that the issuer signs with: HS256, HS384, HS512,
+	// RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA.
+	// Secrets and public keys do not mix.
+	Algorithms []string
+
+	// Keys are the issuer's keys, checked as by [NewKeySet].
+	Keys []Key
+
+	// KeySource returns the issuer's keys as they are now, where they may
+	// change: package auth/jwks fetches them. It is asked for every token, also
+	// one that was verified before, and so has to answer from memory as a rule.
+	// The kid, which may be empty, only tells that a key is missed. An error is
+	// answered with 503, since the caller may well be honest.
+	KeySource func(ctx context.Context, kid string) (*KeySet, error)
+
+	// AccessTokenOnly demands the type at+jwt (RFC 9068), which tells access
+	// tokens from all others. By default a token without a type and the type
+	// JWT are good too.
+	AccessTokenOnly bool
+
+	// SubjectPrefix is put before the sub claim to make [Principal.Subject].
+	// Give it to foreign issuers: without, each issuer in the list can name
+	// every subject, those of the others and your own clients included.
+	SubjectPrefix string
+}
+
+// JWTOptions adjusts [NewJWT]. The zero value is safe for production.
+type JWTOptions struct {
+	// Realm is shown in the challenge. If empty, api.
+	Realm string
+
+	// Leeway is the difference between clocks that is tolerated. If zero,
+	// 30 seconds for nbf and iat and none for exp, which takes nothing from an
+	// honest caller. A negative Leeway is none at all.
+	Leeway time.Duration
+
+	// MaxSize is the length above which a token is refused unread. If zero,
+	// 8192 bytes.
+	MaxSize int
+
+	// CacheSize is how many verified tokens are remembered. If zero, 10,000;
+	// if negative, none.
+	CacheSize int
+
+	// Revoked, if not nil, reports whether the principal's token was withdrawn:
+	// by its TokenID, Subject, ClientID or by being Issued before a moment. It
+	// is asked on every request. An error is answered with 503.
+	Revoked func(ctx context.Context, p Principal) (bool, error)
+}
+
+// JWT accepts bearer tokens (RFC 6750) that are JSON Web Tokens in the compact
+// form, signed by one of its issuers. Make one with [NewJWT].
+type JWT struct {
+	issuers  []*trusted
+	maxSize  int
+	leeway   time.Duration // for nbf and iat
+	grace    time.Duration // for exp
+	revoked  func(context.Context, Principal) (bool, error)
+	verified *cache[*verifiedToken]
+	cacheKey [64]byte
+	scratch  sync.Pool
+
+	challengeNone, challengeRequest, challengeToken string
+}
+
+// trusted is an Issuer ready for use.
+type trusted struct {
+	Issuer
+	algorithms []*algorithm
+	keys       *KeySet // nil if KeySource is asked
+}
+
+// verifiedToken is what is remembered of a token.
+type verifiedToken struct {
+	principal *Principal
+	issuer    *trusted
+	kid       string
+	set       *KeySet
+	key       *setKey
+}
+
+const (
+	defaultLeeway  = 30 * time.Second
+	defaultMaxSize = 8192
+)
+
+// NewJWT returns an Authenticator for tokens of the issuers. It fails if there is
+// none, if one lacks a required field or is named twice, if an algorithm is
+// unknown or no key serves it, and for keys that [NewKeySet] refuses.
+func NewJWT(opts JWTOptions, issuers ...Issuer) (*JWT, error) {
+	realm, err := quoteRealm(opts.Realm)
+	if err != nil {
+		return nil, fmt.Errorf("auth: NewJWT: %w", err)
+	}
+	if len(issuers) == 0 {
+		return nil, errors.New("auth: NewJWT: no issuer is given")
+	}
+	if opts.MaxSize < 0 {
+		return nil, errors.New("auth: NewJWT: MaxSize is negative")
+	}
+	j := &JWT{
+		maxSize:          opts.MaxSize,
+		leeway:           opts.Leeway,
+		grace:            opts.Leeway,
+		revoked:          opts.Revoked,
+		verified:         newCache[*verifiedToken](opts.CacheSize),
+		challengeNone:    schemeBearer + ` realm=` + realm,
+		challengeRequest: schemeBearer + ` realm=` + realm + `, error="invalid_request"`,
+		challengeToken:   schemeBearer + ` realm=` + realm + `, error="invalid_token"`,
+	}
+	switch {
+	case opts.Leeway == 0:
+		j.leeway = defaultLeeway
+	case opts.Leeway < 0:
+		j.leeway, j.grace = 0, 0
+	}
+	if j.maxSize == 0 {
+		j.maxSize = defaultMaxSize
+	}
+	j.scratch.New = func() any { return &scratch{} }
+	_, _ = rand.Read(j.cacheKey[:]) // never fails
+	for _, issuer := range issuers {
+		if j.issuer(issuer.URL) != nil {
+			return nil, fmt.Errorf("auth: NewJWT: issuer %q is given twice", issuer.URL)
+		}
+		t, err := trust(issuer)
+		if err != nil {
+			return nil, fmt.Errorf("auth: NewJWT: issuer %q: %w", issuer.URL, err)
+		}
+		j.issuers = append(j.issuers, t)
+	}
+	return j, nil
+}
+
+func trust(issuer Issuer) (*trusted, error) {
+	issuer.Audiences = slices.Clone(issuer.Audiences)
+	t := &trusted{Issuer: issuer}
+	switch {
+	case issuer.URL == "":
+		return nil, errors.New("the URL is empty")
+	case len(issuer.Audiences) == 0 || slices.Contains(issuer.Audiences, ""):
+		return nil, errors.New("at least one audience is required, and none may be empty")
+	case len(issuer.Algorithms) == 0:
+		return nil, errors.New("at least one algorithm is required")
+	case (len(issuer.Keys) == 0) == (issuer.KeySource == nil):
+		return nil, errors.New("either Keys or KeySource is required")
+	}
+	for _, name := range issuer.Algorithms {
+		a := algorithms[name]
+		if a == nil {
+			return nil, fmt.Errorf("the algorithm %q is unknown", name)
+		}
+		if len(t.algorithms) > 0 && (a.family == familyHMAC) != (t.algorithms[0].family == familyHMAC) {
+			return nil, errors.New("algorithms for secrets and for public keys do not go together")
+		}
+		t.algorithms = append(t.algorithms, a)
+	}
+	if issuer.KeySource != nil {
+		return t, nil
+	}
+	keys, err := NewKeySet(issuer.Keys...)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range t.algorithms {
+		if !slices.ContainsFunc(keys.keys, func(k *setKey) bool { return k.serves(a) >= 0 }) {
+			return nil, fmt.Errorf("no key serves %s", a.name)
+		}
+	}
+	for _, k := range keys.keys {
+		if !slices.ContainsFunc(t.algorithms, func(a *algorithm) bool { return k.serves(a) >= 0 }) {
+			return nil, fmt.Errorf("the key with the id %q serves none of the algorithms", k.id)
+		}
+	}
+	t.keys = keys
+	return t, nil
+}
+
+// issuer returns the trusted issuer of that URL, or nil.
+func (j *JWT) issuer(url string) *trusted {
+	for _, t := range j.issuers {
+		if t.URL == url {
+			return t
+		}
+	}
+	return nil
+}
+
+// allowed returns the algorithm of that name if the issuer signs with it.
+func (t *trusted) allowed(name string) *algorithm {
+	for _, a := range t.algorithms {
+		if a.name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// set returns the keys of the issuer as they are now.
+func (t *trusted) set(ctx context.Context, kid string) (*KeySet, error) {
+	if t.keys != nil {
+		return t.keys, nil
+	}
+	set, err := t.KeySource(ctx, kid)
+	if err == nil && set == nil {
+		err = errors.New("the key source gave no key set")
+	}
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("auth: keys of issuer %q: %w", t.URL, err))
+	}
+	return set, nil
+}
+
+// unavailable is the 503 for a check that could not be made, unless err says
+// itself how it is to be answered.
+func unavailable(err error) error {
+	if _, ok := errors.AsType[*apierror.Error](err); ok {
+		return err
+	}
+	return apierror.Unavailable(time.Second).Wrap(err)
+}
+
+// Challenge implements [Authenticator] with the error codes of RFC 6750.
+func (j *JWT) Challenge(err error) string {
+	switch {
+	case errors.Is(err, ErrNoCredentials):
+		return j.challengeNone
+	case errors.Is(err, errSeveral):
+		return j.challengeRequest
+	}
+	return j.challengeToken
+}
+
+// Authenticate implements [Authenticator]. The error wraps one of golang-jwt,
+// such as jwt.ErrTokenExpired, if that says what is wrong.
+func (j *JWT) Authenticate(r *http.Request) (Principal, error) {
+	p, err := j.authenticate(r)
+	if err != nil {
+		return Principal{}, err
+	}
+	return *p, nil
+}
+
+func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
+	token, err := credentials(r, schemeBearer)
+	if err != nil {
+		return nil, err
+	}
+	if len(token) > j.maxSize {
+		return nil, errTooLong
+	}
+	s := j.scratch.Get().(*scratch)
+	defer j.scratch.Put(s)
+	s.load(&j.cacheKey, token)
+
+	ctx, now := r.Context(), time.Now()
+	var key digest
+	if j.verified != nil {
+		key = sha256.Sum256(s.keyed)
+		if v, ok := j.verified.get(&key); ok && now.Before(v.principal.Expires.Add(j.grace)) {
+			set, err := v.issuer.set(ctx, v.kid)
+			if err != nil {
+				return nil, err
+			}
+			if set == v.set || set.has(v.key) {
+				return j.unrevoked(ctx, v.principal)
+			}
+		}
+	}
+	v, err := j.verify(ctx, s, token, now)
+	if err != nil {
+		return nil, err
+	}
+	j.verified.put(&key, v)
+	return j.unrevoked(ctx, v.principal)
+}
+
+func (j *JWT) unrevoked(ctx context.Context, p *Principal) (*Principal, error) {
+	if j.revoked == nil {
+		return p, nil
+	}
+	revoked, err := j.revoked(ctx, *p)
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("auth: Revoked: %w", err))
+	}
+	if revoked {
+		return nil, errRevoked
+	}
+	return p, nil
+}

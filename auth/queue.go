@@ -1,0 +1,74 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tenetkit/tenet/apierror"
+)
+
+var errBusy = apierror.Unavailable(time.Second).Wrap(errors.New("auth: too many callers wait for a secret to be hashed"))
+
+// hashQueue lets few slow hashes run at a time and one for each credential, so
+// that a crowd of callers costs no more than the processors can bear.
+type hashQueue struct {
+	slots chan struct{}
+	limit int // of callers with a turn or waiting for one
+
+	mu      sync.Mutex
+	callers int
+	flights map[digest]*flight
+}
+
+type flight struct {
+	done chan struct{}
+	hash string
+	err  error
+}
+
+func (q *hashQueue) init(hashes, waiting int) {
+	q.slots = make(chan struct{}, hashes)
+	q.limit = hashes + waiting
+	q.flights = make(map[digest]*flight)
+}
+
+// do returns what f returns, or what the call of f for the same key that is
+// under way returns. It is a 503 if too many callers wait.
+func (q *hashQueue) do(ctx context.Context, key digest, f func() (string, error)) (string, error) {
+	q.mu.Lock()
+	if q.callers >= q.limit {
+		q.mu.Unlock()
+		return "", errBusy
+	}
+	q.callers++
+	defer func() {
+		q.mu.Lock()
+		q.callers--
+		q.mu.Unlock()
+	}()
+	if other, ok := q.flights[key]; ok {
+		q.mu.Unlock()
+		select {
+		case <-other.done:
+			return other.hash, other.err
+		case <-ctx.Done():
+			return "", unavailable(ctx.Err())
+		}
+	}
+	mine := &flight{done: make(chan struct{})}
+	q.flights[key] = mine
+	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		delete(q.flights, key)
+		q.mu.Unlock()
+		close(mine.done)
+	}()
+	// Others may wait for this one, so it does not end with its own caller.
+	q.slots <- struct{}{}
+	defer func() { <-q.slots }()
+	mine.hash, mine.err = f()
+	return mine.hash, mine.err
+}
