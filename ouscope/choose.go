@@ -28,11 +28,9 @@ func (s *Scoper) choose(r *http.Request) (selection, error) {
 		return selection{}, unavailable(err)
 	}
 	sel := selection{grants: g, cut: span{0, int32(len(g.tree.units))}, active: none}
-	if s.bound != nil {
-		if unit, ok := s.bound(r); ok {
-			sel.bind(unit)
-			return sel, nil
-		}
+	if unit, ok := s.boundUnit(r); ok {
+		sel.bind(unit)
+		return sel, nil
 	}
 	if len(g.reach) == 0 {
 		return sel, nil
@@ -49,6 +47,13 @@ func (s *Scoper) choose(r *http.Request) (selection, error) {
 	// unit would put a write where nobody meant it.
 	sel.active = sel.position(unit)
 	return sel, nil
+}
+
+func (s *Scoper) boundUnit(r *http.Request) (unit string, ok bool) {
+	if s.bound == nil {
+		return "", false
+	}
+	return s.bound(r)
 }
 
 // bind makes the unit the active one and cuts off what is not below it.

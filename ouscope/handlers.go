@@ -97,20 +97,14 @@ func (s *Scoper) ActiveHandler() http.Handler {
 		if err := onlyParameters(r.URL.RawQuery); err != nil {
 			return err
 		}
+		if r.Method == http.MethodDelete {
+			return s.forget(w, r)
+		}
 		sel, err := s.choose(r)
 		if err != nil {
 			return err
 		}
-		switch r.Method {
-		case http.MethodDelete:
-			if !sel.bound {
-				if err := s.choices.SetChoice(r.Context(), s.organization, sel.subject, ""); err != nil {
-					return unavailable(err)
-				}
-			}
-			w.WriteHeader(http.StatusNoContent)
-			return nil
-		case http.MethodPost, http.MethodPut:
+		if r.Method == http.MethodPost || r.Method == http.MethodPut {
 			if err := s.setActive(r, &sel); err != nil {
 				return err
 			}
@@ -120,6 +114,21 @@ func (s *Scoper) ActiveHandler() http.Handler {
 		}
 		return httpjson.Write(w, r, http.StatusOK, sel.view(sel.active))
 	})
+}
+
+// forget takes the caller's choice back. What the caller may use does not matter.
+func (s *Scoper) forget(w http.ResponseWriter, r *http.Request) error {
+	subject, ok := s.subject(r)
+	if !ok || subject == "" {
+		return s.unauthorized()
+	}
+	if _, bound := s.boundUnit(r); !bound {
+		if err := s.choices.SetChoice(r.Context(), s.organization, subject, ""); err != nil {
+			return unavailable(err)
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // setActive reads the unit from the body and stores it as the caller's choice.
@@ -174,7 +183,7 @@ func onlyParameters(rawQuery string, known ...string) error {
 			continue
 		}
 		if err != nil {
-			return apierror.BadRequest("", "query", "The query does not decode")
+			return apierror.BadRequest("", "encoding", "The query does not decode")
 		}
 		message := "Unknown parameter; this endpoint takes none"
 		if len(known) > 0 {
