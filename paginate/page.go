@@ -1,11 +1,14 @@
 package paginate
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
+	"reflect"
 	"strconv"
 
+	"github.com/tenetkit/tenet/internal/jsonenc"
 	"github.com/tenetkit/tenet/internal/pagequery"
 )
 
@@ -49,29 +52,24 @@ func (p Page[T]) Cap(most int) Page[T] {
 func (p Page[T]) MarshalJSON() ([]byte, error) { return p.append(nil) }
 
 func (p Page[T]) append(b []byte) ([]byte, error) {
-	key := `"data":`
-	switch p.Key {
-	case "", "data":
-	case "total", "total_capped", "page", "limit":
-		return nil, errors.New("paginate: Page: the key " + p.Key + " is a member of its own")
-	default:
-		name, err := json.Marshal(p.Key)
-		if err != nil {
-			return nil, err
-		}
-		key = string(name) + ":"
-	}
 	b = append(b, '{')
-	b = append(b, key...)
-	data := p.Data
-	if data == nil {
-		data = []T{}
+	switch p.Key {
+	case "":
+		b = append(b, `"data"`...)
+	case "total", "total_capped", "page", "limit":
+		return b, errors.New("paginate: Page: Key is the name of another member: " + p.Key)
+	default:
+		b = jsonenc.AppendString(b, p.Key)
 	}
-	rows, err := json.Marshal(data)
-	if err != nil {
-		return nil, err
+	b = append(b, ':')
+	if p.Data == nil {
+		b = append(b, "[]"...)
+	} else {
+		var err error
+		if b, err = jsonenc.For(reflect.TypeFor[[]T]()).Append(b, reflect.ValueOf(p.Data)); err != nil {
+			return b, fmt.Errorf("paginate: Page: %w", err)
+		}
 	}
-	b = append(b, rows...)
 	if p.Total >= 0 {
 		b = append(b, `,"total":`...)
 		b = strconv.AppendInt(b, int64(p.Total), 10)
@@ -86,35 +84,27 @@ func (p Page[T]) append(b []byte) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// Write answers with p and its Link field. The rows are encoded before anything
-// is sent: where Write returns an error, nothing has been, and the error is to be
-// answered like any other. Links that the handler has set before stay.
+// Write answers 200 with p and its Link field. The rows are encoded before
+// anything is sent: where Write returns an error, nothing has been, and the error
+// is to be answered like any other. Links that the handler has set before stay,
+// and so does a Content-Type.
 func Write[T any](w http.ResponseWriter, r *http.Request, p Page[T]) error {
-	body, err := p.append(nil)
+	buf := jsonenc.Buffer()
+	defer jsonenc.Release(buf)
+	body, err := p.append(*buf)
+	*buf = body
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	if link := p.link(r); link != "" {
-		h["Link"] = append(h["Link"], link)
-	}
-	h["Content-Type"] = contentType
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(http.StatusOK)
-	if r.Method != http.MethodHead {
-		// A failed write means that the client has left; nobody is there to tell.
-		_, _ = w.Write(body)
-	}
+	var store [512]byte
+	pagequery.Write(w, r, body, p.appendLink(store[:0], r.URL))
 	return nil
 }
 
-// contentType is shared by all answers: assigning it allocates nothing.
-var contentType = []string{"application/json; charset=utf-8"}
-
-func (p Page[T]) link(r *http.Request) string {
+func (p Page[T]) appendLink(b []byte, u *url.URL) []byte {
 	if p.Total >= 0 && !p.Capped {
-		return pagequery.Link(r.URL, p.Page, p.Limit, int64(p.Total))
+		return pagequery.AppendLink(b, u, p.Page, p.Limit, int64(p.Total))
 	}
 	more := len(p.Data) >= p.Limit || int64(p.Page)*int64(p.Limit) < int64(p.Total)
-	return pagequery.LinkOpen(r.URL, p.Page, p.Limit, more)
+	return pagequery.AppendLinkOpen(b, u, p.Page, p.Limit, more)
 }

@@ -19,26 +19,33 @@ const maxLink = 4096
 // Where the caller's parameters are so long that the field would exceed 4 KiB,
 // first and last are left out, then prev, then next.
 func Link(u *url.URL, page, limit int, total int64) string {
+	// Usual sizes stay on the stack: the string is the one allocation.
+	var store [512]byte
+	return string(AppendLink(store[:0], u, page, limit, total))
+}
+
+// AppendLink appends [Link] to b.
+func AppendLink(b []byte, u *url.URL, page, limit int, total int64) []byte {
 	if page < 1 || limit < 1 {
-		return ""
+		return b
 	}
 	last := int64(1)
 	if total > 0 {
 		last = min((total-1)/int64(limit)+1, MaxNumber)
 	}
-	return link(u, page, limit, last, int64(page) < last)
+	return appendLink(b, u, page, limit, last, int64(page) < last)
 }
 
-// LinkOpen is [Link] for a list whose end is not known: it has no last, and next
-// where more is true.
-func LinkOpen(u *url.URL, page, limit int, more bool) string {
+// AppendLinkOpen appends the Link field for a list whose end is not known: it has
+// no last, and next where more is true.
+func AppendLinkOpen(b []byte, u *url.URL, page, limit int, more bool) []byte {
 	if page < 1 || limit < 1 {
-		return ""
+		return b
 	}
-	return link(u, page, limit, 0, more && page < MaxNumber)
+	return appendLink(b, u, page, limit, 0, more && page < MaxNumber)
 }
 
-func link(u *url.URL, page, limit int, last int64, more bool) string {
+func appendLink(b []byte, u *url.URL, page, limit int, last int64, more bool) []byte {
 	var store [4]Target
 	targets := append(store[:0], Target{Rel: "first", Page: 1})
 	if page > 1 {
@@ -54,7 +61,7 @@ func link(u *url.URL, page, limit int, last int64, more bool) string {
 	if last > 0 {
 		targets = append(targets, Target{Rel: "last", Page: last})
 	}
-	return Links(u, "page", limit, targets)
+	return AppendLinks(b, u, "page", limit, targets)
 }
 
 // A Target is one entry of a Link field.
@@ -64,12 +71,11 @@ type Target struct {
 	Cursor string // in characters that a query holds as they are; if empty, none
 }
 
-// Links returns the Link field for targets, which replace the caller's limit and
-// the parameter position (page or cursor).
-func Links(u *url.URL, position string, limit int, targets []Target) string {
-	// Usual sizes stay on the stack: the string is the one allocation.
-	var query, field [512]byte
-	kept := appendKept(query[:0], u.RawQuery, position)
+// AppendLinks appends the Link field for targets, which replace the caller's limit
+// and the parameter position (page or cursor).
+func AppendLinks(b []byte, u *url.URL, position string, limit int, targets []Target) []byte {
+	var store [512]byte
+	kept := appendKept(store[:0], u.RawQuery, position)
 	for _, rels := range [...]string{"first prev next last", "prev next", "next"} {
 		size := 0
 		for _, t := range targets {
@@ -80,21 +86,21 @@ func Links(u *url.URL, position string, limit int, targets []Target) string {
 		if size > maxLink {
 			continue
 		}
-		b := field[:0]
+		start := len(b)
 		for _, t := range targets {
 			if strings.Contains(rels, t.Rel) {
+				if len(b) > start {
+					b = append(b, ", "...)
+				}
 				b = appendTarget(b, kept, limit, t)
 			}
 		}
-		return string(b)
+		break
 	}
-	return ""
+	return b
 }
 
 func appendTarget(b, kept []byte, limit int, t Target) []byte {
-	if len(b) > 0 {
-		b = append(b, ", "...)
-	}
 	b = append(b, "<?"...)
 	if len(kept) > 0 {
 		b = append(b, kept...)

@@ -51,7 +51,7 @@ func TestLink(t *testing.T) {
 	}
 }
 
-func TestLinkOpen(t *testing.T) {
+func TestAppendLinkOpen(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		page, limit int
@@ -66,9 +66,9 @@ func TestLinkOpen(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := pagequery.LinkOpen(&url.URL{}, tt.page, tt.limit, tt.more)
+			got := string(pagequery.AppendLinkOpen(nil, &url.URL{}, tt.page, tt.limit, tt.more))
 			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("LinkOpen(%d, %d, %t) mismatch (-want +got):\n%s", tt.page, tt.limit, tt.more, diff)
+				t.Errorf("AppendLinkOpen(%d, %d, %t) mismatch (-want +got):\n%s", tt.page, tt.limit, tt.more, diff)
 			}
 		})
 	}
