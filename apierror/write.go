@@ -79,9 +79,7 @@ var (
 func send(w http.ResponseWriter, r *http.Request, st *state, e *Error) {
 	h := w.Header()
 	for _, name := range staleHeaders {
-		if _, ok := h[name]; ok {
-			delete(h, name)
-		}
+		delete(h, name)
 	}
 	for name, values := range e.Header {
 		h[http.CanonicalHeaderKey(name)] = values
