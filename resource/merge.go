@@ -118,4 +118,3 @@ func mergeJSON(target, patch []byte) ([]byte, error) {
 	b.WriteByte('}')
 	return b.Bytes(), nil
 }
-

@@ -37,10 +37,10 @@ func Everything() Scope { return everything{} }
 
 type everything struct{}
 
-func (everything) Active() string                           { return "" }
-func (everything) Contains(string) bool                     { return true }
-func (everything) HasRole(string, string) bool              { return true }
-func (everything) IDs() []string                            { return []string{} }
+func (everything) Active() string                          { return "" }
+func (everything) Contains(string) bool                    { return true }
+func (everything) HasRole(string, string) bool             { return true }
+func (everything) IDs() []string                           { return []string{} }
 func (everything) SQL(string, string, int) (string, []any) { return "1=1", nil }
 
 // narrowed is a scope cut to the units where the caller holds a role.
@@ -59,7 +59,7 @@ func (s narrowed) SQL(dialect, column string, firstPlaceholder int) (string, []a
 	}
 	switch dialect {
 	case "sqlite":
-		return column + " IN (SELECT value FROM json_each(?" + strconv.Itoa(firstPlaceholder) + "))", []any{string(list)}
+		return column + " IN (SELECT value FROM json_each(?))", []any{string(list)}
 	case "postgres":
 		return column + " IN (SELECT jsonb_array_elements_text($" + strconv.Itoa(firstPlaceholder) + "::jsonb))", []any{string(list)}
 	}

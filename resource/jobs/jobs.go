@@ -1,0 +1,231 @@
+// Package jobs answers long work with 202 and lets the caller ask how it goes.
+//
+//	runner, err := jobs.New(auth.Subject, jobs.Options{})
+//	mux.Handle("POST /leads/import", runner.Start(leads.Import))
+//	mux.Handle("/jobs/{id}", runner.Handler())
+//
+// The work is accepted with
+//
+//	202 Accepted
+//	Location: /jobs/Q3ZB...
+//	Retry-After: 1
+//	{"id":"Q3ZB...","status":"queued"}
+//
+// and GET on the Location tells its state: queued, running, succeeded with the
+// members of the result, failed with errors:
+//
+//	{"id":"Q3ZB...","status":"succeeded","created_at":"...","updated_at":"...","counts":{"total":3,"succeeded":3,"failed":0},"errors":[]}
+//	{"id":"Q3ZB...","status":"failed","created_at":"...","updated_at":"...","errors":[{"code":"internal_server_error","message":"Internal server error"}]}
+//
+// A job belongs to the subject that started it; to anybody else it does not
+// exist. Nothing of an error's text is shown unless it is an [*apierror.Error].
+//
+// # What is kept, and how long
+//
+// Jobs live in the memory of the process. The queue is bounded: a full one is a
+// 503 with Retry-After, and what was accepted is not lost as long as
+// [Runner.Close] is called before the process ends. Finished jobs are kept for a
+// while ([Options.Keep], [Options.KeepMost]).
+//
+// Everything here is safe for concurrent use.
+package jobs
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/httpjson"
+)
+
+// Options adjusts a [Runner]. The zero value is safe for production.
+type Options struct {
+	// Path is where [Runner.Handler] is mounted, without the id. If empty,
+	// /jobs.
+	Path string
+
+	// Workers is how many jobs run at a time. If zero, 4.
+	Workers int
+
+	// Queue is how many accepted jobs may wait for a worker. If zero, 100.
+	Queue int
+
+	// Keep is how long a finished job can be asked for. If zero, an hour.
+	Keep time.Duration
+
+	// KeepMost is how many finished jobs are kept; the oldest go first. If
+	// zero, 1,000.
+	KeepMost int
+
+	// RetryAfter is how long a client is asked to wait before it looks again,
+	// or sends again what a full queue refused. If zero, a second.
+	RetryAfter time.Duration
+
+	// Logger is told the cause of every job that failed. If nil, nothing is
+	// logged.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Path == "" {
+		o.Path = "/jobs"
+	}
+	if o.Workers == 0 {
+		o.Workers = 4
+	}
+	if o.Queue == 0 {
+		o.Queue = 100
+	}
+	if o.Keep == 0 {
+		o.Keep = time.Hour
+	}
+	if o.KeepMost == 0 {
+		o.KeepMost = 1000
+	}
+	if o.RetryAfter == 0 {
+		o.RetryAfter = time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// A Runner runs jobs and tells how they go. Its goroutines end when there is
+// nothing to do.
+type Runner struct {
+	subject func(*http.Request) (string, bool)
+	opts    Options
+
+	mu       sync.Mutex
+	jobs     map[string]*job
+	queue    []*job
+	finished []*job // in the order in which they ended
+	working  int    // workers
+	closed   bool
+	idle     chan struct{} // closed when a closed Runner has no workers left
+	running  map[*job]context.CancelFunc
+}
+
+// New returns a Runner whose jobs belong to the subject of the request, which is
+// [auth.Subject] or a func like it; requests without a subject are anonymous
+// together. It fails if subject is nil or an option is negative.
+//
+// [auth.Subject]: https://pkg.go.dev/github.com/tenetkit/tenet/auth#Subject
+func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, error) {
+	if subject == nil {
+		return nil, errors.New("jobs: New: subject is required")
+	}
+	if opts.Workers < 0 || opts.Queue < 0 || opts.Keep < 0 || opts.KeepMost < 0 || opts.RetryAfter < 0 {
+		return nil, errors.New("jobs: New: no option may be negative")
+	}
+	opts = opts.withDefaults()
+	if !strings.HasPrefix(opts.Path, "/") || strings.HasSuffix(opts.Path, "/") {
+		return nil, errors.New("jobs: New: Options.Path must begin with a slash and not end with one")
+	}
+	return &Runner{
+		subject: subject,
+		opts:    opts,
+		jobs:    make(map[string]*job),
+		running: make(map[*job]context.CancelFunc),
+		idle:    make(chan struct{}),
+	}, nil
+}
+
+// Start returns a handler that accepts work: prepare reads the request and
+// returns the func that does the work, or the error to answer instead. The
+// func's context has the values of the request's but outlives it; it is canceled
+// only when [Runner.Close] gives up waiting. The members of its result, if that
+// is a JSON object, become members of the finished job; any other result becomes
+// the member "result".
+func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any, error), error)) http.Handler {
+	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if err := httpjson.Methods(w, r, http.MethodPost); err != nil {
+			return err
+		}
+		if err := apierror.CheckAccept(r); err != nil {
+			return err
+		}
+		work, err := prepare(r)
+		if err != nil {
+			return err
+		}
+		owner, _ := run.subject(r)
+		now := time.Now()
+		j := &job{
+			id: rand.Text(), owner: owner, status: queued, created: now, updated: now,
+			work: work, ctx: context.WithoutCancel(r.Context()),
+		}
+		if !run.accept(j) {
+			return apierror.Unavailable(run.opts.RetryAfter)
+		}
+		h := w.Header()
+		h["Location"] = []string{run.opts.Path + "/" + j.id}
+		h["Retry-After"] = []string{seconds(run.opts.RetryAfter)}
+		httpjson.WriteBytes(w, r, http.StatusAccepted, []byte(`{"id":"`+j.id+`","status":"queued"}`))
+		return nil
+	})
+}
+
+// Handler answers GET for a job at [Options.Path] and its id.
+func (run *Runner) Handler() http.Handler {
+	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if err := httpjson.Methods(w, r, http.MethodGet, http.MethodHead); err != nil {
+			return err
+		}
+		if err := apierror.CheckAccept(r); err != nil {
+			return err
+		}
+		id := r.PathValue("id")
+		if id == "" {
+			id = r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+		}
+		owner, _ := run.subject(r)
+		body, done, ok := run.look(id, owner)
+		if !ok {
+			return apierror.NotFound("")
+		}
+		h := w.Header()
+		if !done {
+			h["Retry-After"] = []string{seconds(run.opts.RetryAfter)}
+		}
+		if len(h["Cache-Control"]) == 0 {
+			h["Cache-Control"] = []string{"private, no-cache"}
+		}
+		httpjson.WriteBytes(w, r, http.StatusOK, body)
+		return nil
+	})
+}
+
+// Close refuses new jobs (503), waits until all accepted ones have ended and
+// returns nil. When ctx is done first, it cancels the contexts of the running
+// jobs, drops those that wait, marks all of them failed, and returns the error of
+// ctx. Jobs can be asked for afterwards.
+func (run *Runner) Close(ctx context.Context) error {
+	run.mu.Lock()
+	if !run.closed {
+		run.closed = true
+		if run.working == 0 {
+			close(run.idle)
+		}
+	}
+	run.mu.Unlock()
+	select {
+	case <-run.idle:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-run.idle: // both were ready
+		return nil
+	default:
+	}
+	run.abandon()
+	return ctx.Err()
+}

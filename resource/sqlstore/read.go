@@ -1,0 +1,170 @@
+package sqlstore
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tenetkit/tenet/resource"
+	"github.com/tenetkit/tenet/resource/internal/rowtype"
+)
+
+// where is a condition under construction.
+type where struct {
+	text strings.Builder
+	args []any
+}
+
+// scoped begins a condition with that of the scope. It reports false where
+// nothing is in scope.
+func (s *Store[Row]) scoped(scope resource.Scope) (*where, bool) {
+	if scope == nil {
+		return nil, false
+	}
+	w := &where{}
+	if s.unit == nil {
+		w.text.WriteString("1=1")
+		return w, true
+	}
+	text, args := scope.SQL(s.opts.Dialect, quote(s.opts.Unit), 1)
+	if text == "1=0" {
+		return nil, false
+	}
+	w.text.WriteString("(" + text + ")")
+	w.args = append(w.args, args...)
+	return w, true
+}
+
+// bind appends a value and returns its placeholder.
+func (s *Store[Row]) bind(w *where, value any) string {
+	w.args = append(w.args, value)
+	return s.placeholder(len(w.args))
+}
+
+// List returns a page of the rows in scope. They are counted only where the page
+// itself does not tell how many there are.
+func (s *Store[Row]) List(ctx context.Context, scope resource.Scope, q resource.Query) ([]Row, int, error) {
+	w, ok := s.scoped(scope)
+	if !ok {
+		return nil, 0, nil
+	}
+	for _, c := range q.Filter {
+		if !s.compare(w, c) {
+			return nil, 0, nil
+		}
+	}
+	from := " FROM " + quote(s.opts.Table) + " WHERE " + w.text.String()
+	conditions := len(w.args)
+	text := "SELECT " + s.columns + from + s.orderBy(q.Sort) +
+		" LIMIT " + s.bind(w, int64(q.Limit)) + " OFFSET " + s.bind(w, int64(q.Offset))
+	rows, err := s.query(ctx, s.db, text, w.args, q.Limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	total := q.Offset + len(rows)
+	if len(rows) < q.Limit && (len(rows) > 0 || q.Offset == 0) {
+		return rows, total, nil // the last page
+	}
+	var counted int
+	err = s.db.QueryRowContext(ctx, "SELECT count(*)"+from, w.args[:conditions]...).Scan(&counted)
+	if err != nil {
+		return nil, 0, s.translate(ctx, err)
+	}
+	if len(rows) > 0 {
+		counted = max(counted, total) // rows may have gone in between
+	}
+	return rows, counted, nil
+}
+
+// compare appends a condition. It reports false for a field that the table does
+// not have.
+func (s *Store[Row]) compare(w *where, c resource.Condition) bool {
+	f := rowtype.Find(s.fields, c.Field)
+	if f == nil || f.Kind == rowtype.JSON {
+		return false
+	}
+	op := c.Op
+	switch op {
+	case "=", "<", "<=", ">", ">=":
+	case "!=":
+		// NULL differs from every value.
+		op = "<>"
+		if f.Nullable && s.opts.Dialect == sqlite {
+			op = "IS NOT"
+		} else if f.Nullable {
+			op = "IS DISTINCT FROM"
+		}
+	default:
+		return false
+	}
+	w.text.WriteString(" AND " + quote(f.Name) + " " + op + " " + s.bind(w, s.arg(c.Value)))
+	return true
+}
+
+func (s *Store[Row]) orderBy(orders []resource.Order) string {
+	var b strings.Builder
+	for _, o := range orders {
+		f := rowtype.Find(s.fields, o.Field)
+		if f == nil {
+			continue
+		}
+		if b.Len() == 0 {
+			b.WriteString(" ORDER BY ")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(quote(f.Name))
+		if o.Desc {
+			b.WriteString(" DESC")
+		}
+		switch {
+		case !f.Nullable || s.opts.Dialect == sqlite: // SQLite has NULL first by itself
+		case o.Desc:
+			b.WriteString(" NULLS LAST")
+		default:
+			b.WriteString(" NULLS FIRST")
+		}
+	}
+	return b.String()
+}
+
+// Get returns the row with the id.
+func (s *Store[Row]) Get(ctx context.Context, scope resource.Scope, id string) (Row, error) {
+	return s.one(ctx, s.db, scope, id, "")
+}
+
+func (s *Store[Row]) one(ctx context.Context, q querier, scope resource.Scope, id, suffix string) (row Row, err error) {
+	w, ok := s.scoped(scope)
+	if !ok {
+		return row, resource.ErrNotFound
+	}
+	text := "SELECT " + s.columns + " FROM " + quote(s.opts.Table) + " WHERE " + w.text.String() +
+		` AND "id" = ` + s.bind(w, id) + suffix
+	rows, err := s.query(ctx, q, text, w.args, 1)
+	if err != nil {
+		return row, err
+	}
+	if len(rows) == 0 {
+		return row, resource.ErrNotFound
+	}
+	return rows[0], nil
+}
+
+func (s *Store[Row]) query(ctx context.Context, q querier, text string, args []any, most int) ([]Row, error) {
+	rows, err := q.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, s.translate(ctx, err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := make([]Row, 0, min(most, 100))
+	targets := make([]any, len(s.fields))
+	for rows.Next() {
+		out = append(out, *new(Row))
+		if err := s.scanInto(rows, &out[len(out)-1], targets); err != nil {
+			return nil, s.translate(ctx, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.translate(ctx, err)
+	}
+	return out, nil
+}
