@@ -183,11 +183,14 @@ func onlyParameters(rawQuery string, known ...string) error {
 			continue
 		}
 		if err != nil {
-			return apierror.BadRequest("", "encoding", "The query does not decode")
+			return apierror.BadRequest("query", "encoding", "The query does not decode")
 		}
 		message := "Unknown parameter; this endpoint takes none"
 		if len(known) > 0 {
 			message = "Unknown parameter; this endpoint takes " + strings.Join(known, " and ")
+		}
+		if len(name) > 64 {
+			name = "query"
 		}
 		return apierror.BadRequest(name, "unknown", message)
 	}

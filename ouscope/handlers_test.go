@@ -165,8 +165,9 @@ func TestRefusedRequestsToTheEndpoints(t *testing.T) {
 		"a list":                       {"POST", "/org-units/active", `{"org_unit_id":["uk"]}`, nil, "Unprocessable Entity, type, org_unit_id", ""},
 		"page twice":                   {"GET", "/org-units?page=1&page=2", "", nil, "Bad Request, duplicate, page", ""},
 		"page in other case":           {"GET", "/org-units?Page=1", "", nil, "Bad Request, unknown, Page", ""},
-		"a query that does not decode": {"GET", "/org-units?%zz", "", nil, "Bad Request, encoding", ""},
-		"the same, of the active unit": {"GET", "/org-units/active?%zz", "", nil, "Bad Request, encoding", ""},
+		"a parameter of any length":    {"GET", "/org-units?" + strings.Repeat("x", 5000), "", nil, "Bad Request, unknown, query", ""},
+		"a query that does not decode": {"GET", "/org-units?%zz", "", nil, "Bad Request, encoding, query", ""},
+		"the same, of the active unit": {"GET", "/org-units/active?%zz", "", nil, "Bad Request, encoding, query", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
