@@ -90,7 +90,7 @@ func (t *table) add(out string) {
 		}
 		scenario, name, _ := strings.Cut(strings.TrimPrefix(fields[0], "Benchmark"), "/")
 		if i := strings.LastIndexByte(name, '-'); i > 0 {
-			name = name[:i]
+			name = strings.ReplaceAll(name[:i], "_", " ")
 		}
 		key := [2]string{scenario, name}
 		c := t.costs[key]
