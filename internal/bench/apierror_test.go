@@ -59,6 +59,7 @@ func BenchmarkPrepared404(b *testing.B) { prepared(b, apierror.NotFound("")) }
 func BenchmarkPrepared405(b *testing.B) {
 	prepared(b, apierror.New(http.StatusMethodNotAllowed, "").WithHeader("Allow", "GET, HEAD"))
 }
+
 func BenchmarkPrepared429(b *testing.B) {
 	prepared(b, apierror.TooManyRequests("rate_limited", "", time.Second))
 }
@@ -117,6 +118,7 @@ func BenchmarkHandler404(b *testing.B) {
 
 // BenchmarkRouter404 is a path that no route has, BenchmarkRouter405 a method.
 func BenchmarkRouter404(b *testing.B) { routerErrors(b, "GET", "/nothing/here", http.StatusNotFound) }
+
 func BenchmarkRouter405(b *testing.B) {
 	routerErrors(b, "DELETE", "/leads/7", http.StatusMethodNotAllowed)
 }

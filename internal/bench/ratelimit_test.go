@@ -62,7 +62,7 @@ func limiters(b *testing.B, perMinute int) []contender {
 		{"tenet", tenet.Handler(ok)},
 		{"throttled", throttle.RateLimit(ok)},
 		{"go-limiter", golimiter.Handle(ok)},
-		{"httprate", httprate.Limit(perMinute, time.Minute, httprate.WithKeyFuncs(keyOrError))(ok)},
+		{"httprate", httprate.LimitBy(perMinute, time.Minute, keyOrError)(ok)},
 		{"ulule", stdlib.NewMiddleware(window, stdlib.WithKeyGetter(func(r *http.Request) string { return r.Header.Get("X-Client") })).Handler(ok)},
 		{"tollbooth", tollbooth.LimitHandler(booth, ok)},
 	}

@@ -174,11 +174,11 @@ func chiStack(s *rows) http.Handler {
 	router := chi.NewRouter()
 	ja := jwtauth.New("HS256", secret, nil)
 	router.Use(jwtauth.Verifier(ja), jwtauth.Authenticator(ja))
-	router.Use(httprate.Limit(endless, time.Minute, httprate.WithKeyFuncs(func(r *http.Request) (string, error) {
+	router.Use(httprate.LimitBy(endless, time.Minute, func(r *http.Request) (string, error) {
 		_, c, err := jwtauth.FromContext(r.Context())
 		subject, _ := c["sub"].(string)
 		return subject, err
-	})))
+	}))
 	router.Get("/leads", list)
 	router.Get("/leads/{id}", get)
 	return router
