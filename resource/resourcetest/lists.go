@@ -1,0 +1,108 @@
+package resourcetest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/tenetkit/tenet/resource"
+	"github.com/tenetkit/tenet/resource/internal/rowtype"
+)
+
+const listed = 60
+
+// lists compares the store with the one in memory.
+func (s suite[Row]) lists(t *testing.T, store resource.Store[Row]) {
+	model, err := resource.NewMemory[Row](s.opts.UnitField)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []Row
+	for n := range listed {
+		row := s.opts.Row(id(n), [...]string{"a", "b", "c"}[n%3], n)
+		rows = append(rows, row)
+	}
+	for _, n := range rand.Perm(listed) {
+		s.create(t, store, Scope("a", "b", "c"), rows[n])
+		s.create(t, model, Scope("a", "b", "c"), rows[n])
+	}
+	check := func(scope resource.Scope, q resource.Query) {
+		t.Helper()
+		want, wantTotal, _ := model.List(t.Context(), scope, q)
+		got, total, err := store.List(t.Context(), scope, q)
+		if err != nil {
+			t.Fatalf("List(%+v): %v", q, err)
+		}
+		if total != wantTotal {
+			t.Errorf("List(%+v): total = %d, want %d", q, total, wantTotal)
+		}
+		if got, want := s.ids(t, got), s.ids(t, want); got != want {
+			t.Errorf("List(%+v) =\n%s, want\n%s", q, got, want)
+		}
+	}
+	fields := s.fields(t)
+	operators := []string{"=", "!=", ">", ">=", "<", "<="}
+	byID := []resource.Order{{Field: "id"}}
+
+	for _, f := range fields {
+		for _, desc := range []bool{false, true} {
+			order := []resource.Order{{Field: f.Name, Desc: desc}}
+			if f.Name != "id" {
+				order = append(order, byID...)
+			}
+			check(Scope("a", "c"), resource.Query{Sort: order, Limit: 7})
+			check(Scope("a", "c"), resource.Query{Sort: order, Limit: 7, Offset: 35})
+			check(Scope("a", "c"), resource.Query{Sort: order, Limit: 7, Offset: 700})
+			check(Scope("b"), resource.Query{Sort: order, Limit: 100})
+		}
+		for _, op := range operators {
+			if f.Kind == rowtype.Bool && op != "=" && op != "!=" {
+				continue
+			}
+			for n := range 8 {
+				value := f.Value(reflect.ValueOf(&rows[n]).Elem())
+				if value == nil {
+					continue
+				}
+				c := resource.Condition{Field: f.Name, Op: op, Value: value}
+				check(Scope("a", "b"), resource.Query{Filter: []resource.Condition{c}, Sort: byID, Limit: 10})
+			}
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		q := resource.Query{Limit: 1 + random.IntN(12), Offset: random.IntN(30)}
+		for _, i := range random.Perm(len(fields))[:random.IntN(min(3, len(fields)))] {
+			value := fields[i].Value(reflect.ValueOf(&rows[random.IntN(listed)]).Elem())
+			op := operators[random.IntN(len(operators))]
+			if fields[i].Kind == rowtype.Bool {
+				op = operators[random.IntN(2)]
+			}
+			if value != nil {
+				q.Filter = append(q.Filter, resource.Condition{Field: fields[i].Name, Op: op, Value: value})
+			}
+		}
+		for _, i := range random.Perm(len(fields))[:random.IntN(min(4, len(fields)))] {
+			if fields[i].Name != "id" {
+				q.Sort = append(q.Sort, resource.Order{Field: fields[i].Name, Desc: random.IntN(2) == 0})
+			}
+		}
+		q.Sort = append(q.Sort, resource.Order{Field: "id", Desc: random.IntN(2) == 0})
+		check(Scope("b", "c"), q)
+	}
+}
+
+func (s suite[Row]) ids(t *testing.T, rows []Row) string {
+	t.Helper()
+	fields, err := rowtype.Fields(reflect.TypeFor[Row]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := rowtype.Find(fields, "id")
+	out := ""
+	for i := range rows {
+		out += fmt.Sprint(f.Value(reflect.ValueOf(&rows[i]).Elem()), " ")
+	}
+	return out
+}
