@@ -79,20 +79,19 @@ type Limiter struct {
 // New returns a Limiter that counts requests in store under key. It fails if
 // store or key is nil, if a policy is not valid, or if the store cannot keep it.
 func New(store Store, key KeyFunc, opts Options) (*Limiter, error) {
-	if store == nil || key == nil {
+	memory, inMemory := store.(*Memory)
+	if store == nil || key == nil || inMemory && memory == nil {
 		return nil, errors.New("ratelimit: New: store and key are required")
 	}
 	policies, err := compilePolicies(opts.Policies, store, key)
 	if err != nil {
 		return nil, errors.New("ratelimit: New: " + err.Error())
 	}
-	l := &Limiter{policies: policies, opts: opts}
 	if err := opts.validate(); err != nil {
 		return nil, errors.New("ratelimit: New: " + err.Error())
 	}
-	if memory, ok := store.(*Memory); ok {
-		l.memory = memory
-	} else {
+	l := &Limiter{policies: policies, opts: opts, memory: memory}
+	if !inMemory {
 		l.guard = newGuard(store, opts)
 	}
 	return l, nil

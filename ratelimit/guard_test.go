@@ -1,0 +1,334 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/ratelimit"
+)
+
+var errDown = errors.New("connection refused")
+
+// faulty is a store that fails as it is told.
+type faulty struct {
+	ratelimit.Store
+	calls atomic.Int64
+	mode  atomic.Pointer[func(context.Context) error]
+}
+
+func newFaulty(t *testing.T) *faulty {
+	t.Helper()
+	return &faulty{Store: newMemory(t, 100)}
+}
+
+func (f *faulty) fail(mode func(context.Context) error) {
+	if mode == nil {
+		f.mode.Store(nil)
+		return
+	}
+	f.mode.Store(&mode)
+}
+
+func (f *faulty) Take(ctx context.Context, key string, cost int, rate ratelimit.Rate) (ratelimit.State, error) {
+	f.calls.Add(1)
+	if mode := f.mode.Load(); mode != nil {
+		if err := (*mode)(ctx); err != nil {
+			return ratelimit.State{}, err
+		}
+	}
+	return f.Store.Take(ctx, key, cost, rate)
+}
+
+func refuse(context.Context) error { return errDown }
+
+// deaf takes two seconds whatever the deadline says.
+func deaf(context.Context) error {
+	time.Sleep(2 * time.Second)
+	return nil
+}
+
+// patient gives up when it is told to.
+func patient(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func broken(context.Context) error { panic("index out of range") }
+
+// outages collects what OnOutage is told.
+type outages struct {
+	mu   sync.Mutex
+	told []bool // true: down
+}
+
+func (o *outages) hook(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.told = append(o.told, err != nil)
+}
+
+func guarded(t *testing.T, store ratelimit.Store, opts ratelimit.Options) *ratelimit.Limiter {
+	t.Helper()
+	l, err := ratelimit.New(store, alice, opts)
+	if err != nil {
+		t.Fatalf("New error = %v", err)
+	}
+	return l
+}
+
+func TestAnOutageNeitherStallsNorLosesARequest(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(context.Context) error{
+		"refused connections":                refuse,
+		"a client that ignores the deadline": deaf,
+		"a client that heeds the deadline":   patient,
+		"a store that panics":                broken,
+	}
+	for name, mode := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newFaulty(t)
+				var o outages
+				l := guarded(t, store, ratelimit.Options{OnOutage: o.hook})
+				store.fail(mode)
+				waited := 0
+				for i := range 100 {
+					start := time.Now()
+					d, err := l.Check(request(""))
+					if err != nil || !d.Degraded {
+						t.Fatalf("request %d = %+v, %v, want it served and degraded", i, d, err)
+					}
+					if took := time.Since(start); took > 25*time.Millisecond {
+						t.Fatalf("request %d took %v, want at most 25ms", i, took)
+					} else if took > 0 {
+						waited++
+					}
+				}
+				if waited > 3 {
+					t.Errorf("%d requests waited, want the first 3 at most", waited)
+				}
+
+				// Back again: after the next probe everything is as before.
+				store.fail(nil)
+				time.Sleep(2 * time.Second)
+				if d, err := l.Check(request("")); err != nil || d.Degraded {
+					t.Errorf("request after 2s = %+v, %v, want it counted in the store", d, err)
+				}
+				if diff := cmp.Diff([]bool{true, false}, o.told); diff != "" {
+					t.Errorf("OnOutage mismatch (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestOneProbeAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty(t)
+		l := guarded(t, store, ratelimit.Options{})
+		store.fail(deaf)
+		for range 3 {
+			_, _ = l.Check(request(""))
+		}
+		store.calls.Store(0)
+		for range 10 {
+			time.Sleep(500 * time.Millisecond)
+			var requests sync.WaitGroup
+			for range 64 {
+				requests.Go(func() { _, _ = l.Check(request("")) })
+			}
+			requests.Wait()
+		}
+		if got := store.calls.Load(); got > 10 {
+			t.Errorf("%d calls of a store that is down in 5s, want at most 10", got)
+		}
+		time.Sleep(3 * time.Second) // for those that were left behind
+	})
+}
+
+func TestOneSlowAnswerIsNoOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty(t)
+		var o outages
+		l := guarded(t, store, ratelimit.Options{OnOutage: o.hook})
+		for range 10 {
+			store.fail(patient)
+			if d, _ := l.Check(request("")); !d.Allowed || !d.Degraded {
+				t.Errorf("slow request = %+v, want it allowed and degraded", d)
+			}
+			store.fail(nil)
+			if d, _ := l.Check(request("")); !d.Allowed || d.Degraded {
+				t.Errorf("next request = %+v, want it counted in the store", d)
+			}
+		}
+		if len(o.told) != 0 {
+			t.Errorf("OnOutage was told %v, want nothing", o.told)
+		}
+	})
+}
+
+func TestTheTimeoutIsForAllPoliciesTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty(t)
+		l := guarded(t, store, ratelimit.Options{
+			Timeout:  50 * time.Millisecond,
+			Policies: []ratelimit.Policy{{Name: "a"}, {Name: "b"}, {Name: "c"}},
+		})
+		store.fail(func(context.Context) error { time.Sleep(20 * time.Millisecond); return nil })
+		start := time.Now()
+		d, err := l.Check(request(""))
+		if took := time.Since(start); err != nil || !d.Degraded || took != 50*time.Millisecond {
+			t.Errorf("Check = %+v, %v after %v, want a degraded answer after 50ms", d, err, took)
+		}
+		time.Sleep(time.Second)
+	})
+}
+
+// "fall back to a local share of the limit"
+func TestTheLocalShare(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		policy    ratelimit.Policy
+		instances int
+		admitted  int // at once
+		limit     int // told
+		minute    int // admitted after another minute
+	}{
+		"the whole policy by default":         {instances: 0, admitted: 200, limit: 100, minute: 100},
+		"the whole policy of one":             {instances: 1, admitted: 200, limit: 100, minute: 100},
+		"a half":                              {instances: 2, admitted: 100, limit: 50, minute: 50},
+		"a third, rounded down":               {instances: 3, admitted: 66, limit: 33, minute: 33},
+		"more instances than requests":        {policy: ratelimit.Policy{Limit: 3, Burst: 6}, instances: 9, admitted: 1, limit: 1, minute: 0},
+		"a cost that is more than the share":  {policy: ratelimit.Policy{Limit: 10, Cost: func(*http.Request) int { return 8 }}, instances: 2, admitted: 1, limit: 5, minute: 1},
+		"a cost that is more than the policy": {policy: ratelimit.Policy{Limit: 10, Cost: func(*http.Request) int { return 11 }}, instances: 2, limit: 5},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newFaulty(t)
+				store.fail(refuse)
+				l := guarded(t, store, ratelimit.Options{Instances: tt.instances, Policies: []ratelimit.Policy{tt.policy}})
+				flood := func() (admitted int) {
+					for range 500 {
+						d, _ := l.Check(request(""))
+						if d.Limit != tt.limit || !d.Degraded {
+							t.Fatalf("Check = %+v, want a degraded one of limit %d", d, tt.limit)
+						}
+						if d.Allowed {
+							admitted++
+						}
+					}
+					return admitted
+				}
+				if got := flood(); got != tt.admitted {
+					t.Errorf("%d requests were admitted at once, want %d", got, tt.admitted)
+				}
+				time.Sleep(time.Minute)
+				if got := flood(); got != tt.minute {
+					t.Errorf("%d requests were admitted a minute later, want %d", got, tt.minute)
+				}
+			})
+		})
+	}
+}
+
+func TestFailOpenAndFailClosed(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		opts   ratelimit.Options
+		status int
+		retry  string
+		body   string
+	}{
+		"open":   {opts: ratelimit.Options{FailOpen: true}, status: 200, body: "hello"},
+		"closed": {opts: ratelimit.Options{FailClosed: true}, status: 503, retry: "1", body: `{"error":"service_unavailable","message":"Service temporarily unavailable"}`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newFaulty(t)
+			store.fail(refuse)
+			var told []ratelimit.Decision
+			tt.opts.OnDecision = func(_ *http.Request, d ratelimit.Decision) { told = append(told, d) }
+			h := guarded(t, store, tt.opts).Handler(http.HandlerFunc(hello))
+			for range 300 {
+				rec := httptest.NewRecorder()
+				h.ServeHTTP(rec, request(""))
+				if rec.Code != tt.status || rec.Body.String() != tt.body || rec.Header().Get("Retry-After") != tt.retry {
+					t.Fatalf("answer = %d %q, Retry-After %q, want %d %q, %q",
+						rec.Code, rec.Body, rec.Header().Get("Retry-After"), tt.status, tt.body, tt.retry)
+				}
+				if _, ok := rec.Header()["X-Ratelimit-Limit"]; ok {
+					t.Fatalf("header = %v, want no rate limit: nothing was counted", rec.Header())
+				}
+			}
+			if last := told[len(told)-1]; !last.Degraded || last.Policy != "" || last.Allowed != (tt.status == 200) {
+				t.Errorf("OnDecision was told %+v, want a degraded decision without a policy", last)
+			}
+		})
+	}
+}
+
+func TestCheckOfAClosedLimiterIsA503(t *testing.T) {
+	t.Parallel()
+	store := newFaulty(t)
+	store.fail(refuse)
+	d, err := guarded(t, store, ratelimit.Options{FailClosed: true}).Check(request(""))
+	e, _ := errors.AsType[*apierror.Error](err)
+	if d.Allowed || e == nil || e.Status != 503 || e.Header.Get("Retry-After") != "1" {
+		t.Errorf("Check = %+v, %v, want a 503 with Retry-After", d, err)
+	}
+}
+
+// A caller that leaves must neither make the store's client drop its connection
+// nor count as a failure of the store.
+func TestACallerThatLeavesIsNoOutage(t *testing.T) {
+	t.Parallel()
+	store := newFaulty(t)
+	var o outages
+	l := guarded(t, store, ratelimit.Options{OnOutage: o.hook})
+	store.fail(func(ctx context.Context) error { return ctx.Err() })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 10 {
+		if d, _ := l.Check(request("").WithContext(ctx)); d.Degraded {
+			t.Errorf("Check = %+v, want it counted in the store", d)
+		}
+	}
+	if len(o.told) != 0 {
+		t.Errorf("OnOutage was told %v, want nothing", o.told)
+	}
+}
+
+// What is behind the guard counts as exactly as a Memory does.
+func TestStoresAreToldPolicyAndKey(t *testing.T) {
+	t.Parallel()
+	store := newFaulty(t)
+	l, err := ratelimit.New(store, named, ratelimit.Options{Policies: []ratelimit.Policy{{Name: "x", Limit: 3, Period: time.Hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = l.Check(request("alice"))
+	_, _ = l.Check(request(""))
+	rate := ratelimit.Rate{Limit: 3, Period: time.Hour, Burst: 3}
+	for key, want := range map[string]int{"x:alice": 2, "x": 2, "x:": 3, "x:bob": 3} {
+		if got := take(t, store, key, 0, rate).Remaining; got != want {
+			t.Errorf("bucket %q has %d left, want %d", key, got, want)
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/ratelimit"
+)
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	store := newMemory(t, 1)
+	var missing *ratelimit.Memory
+	policies := func(p ...ratelimit.Policy) ratelimit.Options { return ratelimit.Options{Policies: p} }
+	tests := map[string]struct {
+		store ratelimit.Store
+		key   ratelimit.KeyFunc
+		opts  ratelimit.Options
+		want  string // part of the error
+	}{
+		"no store":             {key: alice, want: "required"},
+		"a nil Memory":         {store: missing, key: alice, want: "required"},
+		"no key":               {store: store, want: "required"},
+		"a negative limit":     {store: store, key: alice, opts: policies(ratelimit.Policy{Limit: -1}), want: "limit is below 1"},
+		"a negative burst":     {store: store, key: alice, opts: policies(ratelimit.Policy{Burst: -1}), want: "burst is below 1"},
+		"a negative period":    {store: store, key: alice, opts: policies(ratelimit.Policy{Period: -1}), want: "period is out of range"},
+		"an overflow":          {store: store, key: alice, opts: policies(ratelimit.Policy{Limit: 1, Burst: 1 << 62}), want: "too long"},
+		"a limit without end":  {store: store, key: alice, opts: policies(ratelimit.Policy{Limit: 1 << 62}), want: "nanosecond"},
+		"a name with a colon":  {store: store, key: alice, opts: policies(ratelimit.Policy{Name: "a:b"}), want: `"a:b"`},
+		"a name of 65 letters": {store: store, key: alice, opts: policies(ratelimit.Policy{Name: strings.Repeat("a", 65)}), want: "name"},
+		"two policies of one name": {
+			store: store, key: alice, opts: policies(ratelimit.Policy{}, ratelimit.Policy{Name: "default"}), want: `two policies are named "default"`,
+		},
+		"a negative timeout":             {store: store, key: alice, opts: ratelimit.Options{Timeout: -1}, want: "timeout"},
+		"a negative number of instances": {store: store, key: alice, opts: ratelimit.Options{Instances: -1}, want: "instances"},
+		"open and closed":                {store: store, key: alice, opts: ratelimit.Options{FailOpen: true, FailClosed: true}, want: "exclude"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ratelimit.New(tt.store, tt.key, tt.opts)
+			if err == nil || !strings.HasPrefix(err.Error(), "ratelimit: New: ") || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("New error = %v, want one that starts with the func and says %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDefaultsOfAPolicy(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		policy           ratelimit.Policy
+		limit, remaining int
+	}{
+		"the contract":        {ratelimit.Policy{}, 100, 200},
+		"a limit":             {ratelimit.Policy{Limit: 7}, 7, 7},
+		"a burst":             {ratelimit.Policy{Burst: 7}, 100, 7},
+		"a limit and a burst": {ratelimit.Policy{Limit: 7, Burst: 9}, 7, 9},
+		"a period":            {ratelimit.Policy{Period: time.Hour}, 100, 200},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tt.policy.Cost = func(*http.Request) int { return 0 }
+			d, err := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{tt.policy}}).Check(httptest.NewRequest("GET", "/", nil))
+			if err != nil || d.Limit != tt.limit || d.Remaining != tt.remaining || d.Policy != "default" {
+				t.Errorf("Check = %+v, %v, want limit %d and remaining %d", d, err, tt.limit, tt.remaining)
+			}
+		})
+	}
+}
+
+// named is a key that the request names, for tests.
+var named = ratelimit.Header("X-Key")
+
+func request(key string) *http.Request {
+	r := httptest.NewRequest("GET", "/", nil)
+	if key != "" {
+		r.Header.Set("X-Key", key)
+	}
+	return r
+}
+
+func TestEachKeyHasItsOwnBucket(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, named, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 1}}})
+	for _, key := range []string{"alice", "bob", "alice:", "default", ":", "ali", "bobalice"} {
+		if _, err := l.Check(request(key)); err != nil {
+			t.Errorf("first request of %q: %v, want it allowed", key, err)
+		}
+		if _, err := l.Check(request(key)); err == nil {
+			t.Errorf("second request of %q was allowed, want it refused", key)
+		}
+	}
+}
+
+// "without a key all requests are counted under one shared key"
+func TestRequestsWithoutAKeyShareABucket(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, named, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 2}}})
+	for i, allowed := range []bool{true, true, false, false} {
+		if d, _ := l.Check(request("")); d.Allowed != allowed {
+			t.Errorf("request %d without a key: %+v, want allowed: %t", i, d, allowed)
+		}
+	}
+	if _, err := l.Check(request("alice")); err != nil {
+		t.Errorf("a request with a key: %v, want it allowed", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{{Name: "two", Limit: 2, Period: time.Minute}}})
+		r := request("")
+		reset := func(s int64) time.Time { return time.Unix(epoch+s, 0) }
+		want := []ratelimit.Decision{
+			{Allowed: true, Policy: "two", Cost: 1, Limit: 2, Remaining: 1, Reset: reset(30)},
+			{Allowed: true, Policy: "two", Cost: 1, Limit: 2, Reset: reset(60)},
+			{Policy: "two", Cost: 1, Limit: 2, Reset: reset(60), RetryAfter: 30 * time.Second},
+		}
+		for i, want := range want {
+			got, err := l.Check(r)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("Check %d mismatch (-want +got):\n%s", i, diff)
+			}
+			e, refused := errors.AsType[*apierror.Error](err)
+			if refused == want.Allowed {
+				t.Errorf("Check %d error = %v, want one if refused", i, err)
+			}
+			if refused && (e.Status != 429 || e.Details.Code != "rate_limit_exceeded" || e.Header.Get("Retry-After") != "30") {
+				t.Errorf("Check %d error = %v with %v, want the contract's 429", i, e, e.Header)
+			}
+		}
+	})
+}
+
+func TestCheckOfACostAboveTheBurst(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{{Cost: func(*http.Request) int { return 201 }}}})
+	d, err := l.Check(request(""))
+	e, _ := errors.AsType[*apierror.Error](err)
+	if d.Allowed || d.RetryAfter >= 0 || e == nil || e.Details.Code != "cost_exceeds_burst" || e.Header.Get("Retry-After") != "" {
+		t.Errorf("Check = %+v, %v, want cost_exceeds_burst without Retry-After", d, err)
+	}
+}
+
+func TestPoliciesCountAllOrNothing(t *testing.T) {
+	t.Parallel()
+	store := newMemory(t, 10)
+	// The key of the wide one is shared, so that its bucket can be looked at.
+	wide := ratelimit.Policy{Name: "wide", Limit: 10, Period: time.Hour, Key: func(*http.Request) (string, bool) { return "all", true }}
+	narrow := ratelimit.Policy{Name: "narrow", Limit: 2, Period: time.Hour}
+	for name, policies := range map[string][]ratelimit.Policy{
+		"the wide one first": {wide, narrow}, "the narrow one first": {narrow, wide},
+	} {
+		l, err := ratelimit.New(store, named, ratelimit.Options{Policies: policies})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			_, _ = l.Check(request(name))
+		}
+	}
+	// Two callers were allowed two requests each; six were refused.
+	rate := ratelimit.Rate{Limit: 10, Period: time.Hour, Burst: 10}
+	if s := take(t, store, "wide:all", 0, rate); s.Remaining != 6 {
+		t.Errorf("the shared bucket has %d left, want 6", s.Remaining)
+	}
+}
+
+func TestHooksAndContext(t *testing.T) {
+	t.Parallel()
+	var told, found []ratelimit.Decision
+	l := newLimiter(t, alice, ratelimit.Options{
+		Policies:   []ratelimit.Policy{{Limit: 1}},
+		InContext:  true,
+		OnDecision: func(_ *http.Request, d ratelimit.Decision) { told = append(told, d) },
+		Denied: func(w http.ResponseWriter, _ *http.Request, d ratelimit.Decision) {
+			w.WriteHeader(http.StatusTeapot)
+			fmt.Fprint(w, d.Policy)
+		},
+	})
+	h := l.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if d, ok := ratelimit.FromContext(r.Context()); ok {
+			found = append(found, d)
+		}
+	}))
+	h.ServeHTTP(httptest.NewRecorder(), request(""))
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, request(""))
+	if len(told) != 2 || !told[0].Allowed || told[1].Allowed {
+		t.Errorf("OnDecision was told %+v, want one allowed and one refused", told)
+	}
+	if diff := cmp.Diff(told[:1], found); diff != "" {
+		t.Errorf("FromContext mismatch (-want +got):\n%s", diff)
+	}
+	if rec.Code != http.StatusTeapot || rec.Body.String() != "default" || rec.Header().Get("Retry-After") != "60" {
+		t.Errorf("Denied answered %d %q %v, want 418 with the header fields", rec.Code, rec.Body, rec.Header())
+	}
+}
+
+func TestFromContextWithoutADecision(t *testing.T) {
+	t.Parallel()
+	if d, ok := ratelimit.FromContext(context.Background()); ok {
+		t.Errorf("FromContext = %+v, true, want false", d)
+	}
+}
+
+func TestOnAServer(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 1, Period: time.Hour}}})
+	server := httptest.NewServer(l.Handler(http.HandlerFunc(hello)))
+	t.Cleanup(server.Close)
+	for _, status := range []int{200, 429} {
+		res, err := server.Client().Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != status || res.Header.Get("X-RateLimit-Limit") != "1" || res.Header.Get("X-RateLimit-Remaining") != "0" {
+			t.Errorf("answer = %d %v, want %d with the header fields", res.StatusCode, res.Header, status)
+		}
+	}
+}
+
+func TestAnAllowedRequestAllocatesNothing(t *testing.T) {
+	h := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{generous, {Name: "b", Limit: generous.Limit, Period: time.Second}}}).Handler(nothing)
+	if got := allocations(h); got != 0 {
+		t.Errorf("an allowed request allocates %v times, want 0", got)
+	}
+}
+
+func TestARefusedRequestAllocatesNoMoreThanItsBody(t *testing.T) {
+	h := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{stingy}}).Handler(nothing)
+	if got, body := allocations(h), allocations(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		apierror.Write(w, r, tooMany)
+	})); got > body {
+		t.Errorf("a refused request allocates %v times, want no more than the %v of apierror.Write", got, body)
+	}
+}
+
+var tooMany = apierror.TooManyRequests("rate_limit_exceeded", "", -1)
+
+func allocations(h http.Handler) float64 {
+	r := httptest.NewRequest("GET", "/", nil)
+	w := discard{make(http.Header)}
+	return testing.AllocsPerRun(1000, func() {
+		clear(w.header)
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,229 @@
+package ratelimit_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tenetkit/tenet/ratelimit"
+)
+
+func newMemory(tb testing.TB, keys int) *ratelimit.Memory {
+	tb.Helper()
+	store, err := ratelimit.NewMemory(ratelimit.MemoryOptions{Keys: keys})
+	if err != nil {
+		tb.Fatalf("NewMemory(%d keys) error = %v", keys, err)
+	}
+	return store
+}
+
+func take(tb testing.TB, store ratelimit.Store, key string, cost int, rate ratelimit.Rate) ratelimit.State {
+	tb.Helper()
+	s, err := store.Take(tb.Context(), key, cost, rate)
+	if err != nil {
+		tb.Fatalf("Take(%q, %d, %+v) error = %v", key, cost, rate, err)
+	}
+	return s
+}
+
+func TestNewMemoryRefusesNumbersOutOfRange(t *testing.T) {
+	t.Parallel()
+	for _, keys := range []int{-1, 1<<30 + 1} {
+		if _, err := ratelimit.NewMemory(ratelimit.MemoryOptions{Keys: keys}); err == nil {
+			t.Errorf("NewMemory(%d keys) error = nil, want one", keys)
+		}
+	}
+}
+
+func TestMemoryRefusesARateThatIsNotValid(t *testing.T) {
+	t.Parallel()
+	store := newMemory(t, 1)
+	tests := map[string]ratelimit.Rate{
+		"no limit":                   {Period: time.Minute, Burst: 1},
+		"no period":                  {Limit: 1, Burst: 1},
+		"no burst":                   {Limit: 1, Period: time.Minute},
+		"a negative limit":           {Limit: -1, Period: time.Minute, Burst: 1},
+		"more than one a nanosecond": {Limit: 11, Period: 10, Burst: 1},
+		"more than 73 years":         {Limit: 1, Period: 365 * 24 * time.Hour, Burst: 74},
+	}
+	for name, rate := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if s, err := store.Take(t.Context(), "k", 1, rate); err == nil {
+				t.Errorf("Take(%+v) = %+v, nil, want an error", rate, s)
+			}
+		})
+	}
+}
+
+// Goroutines draw on one bucket over a simulated hour, most of the time several
+// at one instant. They are admitted as often as the model says, to the request.
+func TestMemoryAdmitsExactlyTheBucketTo64Goroutines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory(t, 1)
+		rate := ratelimit.Rate{Limit: 100, Period: time.Minute, Burst: 50}
+		m := newModel(rate)
+		start := time.Now()
+		var admitted, want int
+		var mu sync.Mutex
+		var workers sync.WaitGroup
+		for id := range 64 {
+			workers.Go(func() {
+				rng := rand.New(rand.NewPCG(uint64(id), 3))
+				for range 500 {
+					time.Sleep(time.Duration(rng.IntN(80)) * 200 * time.Millisecond)
+					s := take(t, store, "k", 1, rate)
+					mu.Lock()
+					if s.Allowed {
+						admitted++
+					}
+					if allowed, _ := m.take(time.Since(start), 1); allowed {
+						want++
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		workers.Wait()
+		if admitted != want {
+			t.Errorf("%d requests were admitted in %v, want the model's %d", admitted, time.Since(start), want)
+		}
+	})
+}
+
+// "concurrent takes never admit more than the bucket": a key that is new to all
+// goroutines at once must not get two buckets, in a table that is overcrowded too.
+func TestMemoryGivesAKeyOneBucket(t *testing.T) {
+	t.Parallel()
+	const keys, burst = 200, 5
+	for _, room := range []int{1, keys, 100 * keys} {
+		t.Run(fmt.Sprintf("room for %d", room), func(t *testing.T) {
+			t.Parallel()
+			store := newMemory(t, room)
+			rate := ratelimit.Rate{Limit: 1, Period: time.Hour, Burst: burst}
+			var admitted [keys]atomic.Int64
+			var workers sync.WaitGroup
+			for range 16 {
+				workers.Go(func() {
+					for range burst {
+						for i := range keys {
+							if take(t, store, fmt.Sprint(i), 1, rate).Allowed {
+								admitted[i].Add(1)
+							}
+						}
+					}
+				})
+			}
+			workers.Wait()
+			for i := range keys {
+				if got := admitted[i].Load(); got > burst || room >= keys && got < burst {
+					t.Errorf("key %d was admitted %d times, want %d", i, got, burst)
+				}
+			}
+		})
+	}
+}
+
+// "A flood of keys never gives an attacker a fresh bucket sooner than waiting
+// would", not even one that the table cannot hold.
+func TestMemoryUnderAFloodOfKeysResetsNoBucket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory(t, 100)
+		rng := rand.New(rand.NewPCG(5, 6))
+		start := time.Now()
+		admitted := 0
+		for range 200 {
+			for range 200 {
+				// Keys come back, so that each can collect what it is given.
+				take(t, store, fmt.Sprint("flood-", rng.IntN(2000)), 1+rng.IntN(3), contract)
+				if take(t, store, "attacker", 1, contract).Allowed {
+					admitted++
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		if most := 200 + int(time.Since(start)/contract.Interval()); admitted > most {
+			t.Errorf("the attacker was admitted %d times, want at most the %d of one bucket", admitted, most)
+		}
+	})
+}
+
+func TestMemoryForgetsFullBucketsFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory(t, 16) // a single set of 32
+		slow := ratelimit.Rate{Limit: 1, Period: time.Hour, Burst: 10}
+		take(t, store, "debtor", 10, slow)
+		for i := range 1000 {
+			if s := take(t, store, fmt.Sprint("passer-by ", i), 1, contract); s.Remaining != 199 {
+				t.Fatalf("passer-by %d has %d left after its first request, want 199", i, s.Remaining)
+			}
+			// At most 20 of them are in debt at a time.
+			time.Sleep(contract.Interval() / 20)
+		}
+		if s := take(t, store, "debtor", 0, slow); s.Remaining != 0 {
+			t.Errorf("the debtor has %d requests left, want it remembered", s.Remaining)
+		}
+	})
+}
+
+func TestMemoryGrowsByNothing(t *testing.T) {
+	// Not parallel: it measures the heap.
+	const keys = 20_000
+	var before, full, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	store := newMemory(t, keys)
+	for i := range keys {
+		take(t, store, fmt.Sprint(i), 1, contract)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&full)
+	for i := range 5 * keys {
+		take(t, store, fmt.Sprint("more ", i), 1, contract)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if got := float64(full.HeapAlloc-before.HeapAlloc) / keys; got > 40 {
+		t.Errorf("%d keys take %.1f bytes each, want at most 40", keys, got)
+	}
+	if after.HeapAlloc > full.HeapAlloc+64<<10 {
+		t.Errorf("five times as many keys took %d bytes more, want none", after.HeapAlloc-full.HeapAlloc)
+	}
+	runtime.KeepAlive(store)
+}
+
+func TestMemoryKeepsTheStatedNumberOfKeysApart(t *testing.T) {
+	t.Parallel()
+	const keys = 50_000
+	store := newMemory(t, keys)
+	rate := ratelimit.Rate{Limit: 1, Period: time.Hour, Burst: 2}
+	for i := range keys {
+		take(t, store, fmt.Sprint(i), 1, rate)
+	}
+	wrong := 0
+	for i := range keys {
+		if take(t, store, fmt.Sprint(i), 0, rate).Remaining != 1 {
+			wrong++
+		}
+	}
+	if wrong > keys/10_000 {
+		t.Errorf("%d of %d keys share a bucket, want at most %d", wrong, keys, keys/10_000)
+	}
+}
+
+func TestMemoryAllocatesNothing(t *testing.T) {
+	store := newMemory(t, 100)
+	ctx := context.Background()
+	if got := testing.AllocsPerRun(1000, func() { _, _ = store.Take(ctx, "k", 1, contract) }); got != 0 {
+		t.Errorf("Take allocates %v times, want 0", got)
+	}
+}
