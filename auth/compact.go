@@ -88,15 +88,7 @@ func split(token string, b []byte) (c compact, err error) {
 // signature, claims. Only where there are several issuers are the claims read
 // before the signature, to know whose keys to take.
 func (j *JWT) verify(ctx context.Context, s *scratch, token string, now time.Time) (*verifiedToken, error) {
-	c, err := split(token, s.token)
-	if err != nil {
-		return nil, err
-	}
-	decoded, err := s.decode(c.header)
-	if err != nil {
-		return nil, err
-	}
-	h, err := parseHeader(string(decoded))
+	c, h, err := s.open(token)
 	if err != nil {
 		return nil, err
 	}
@@ -110,35 +102,58 @@ func (j *JWT) verify(ctx context.Context, s *scratch, token string, now time.Tim
 			return nil, errIssuer
 		}
 	}
-	if t.AccessTokenOnly && h.typ != typeAccessToken {
-		return nil, errTyp
-	}
-	a := t.allowed(h.alg)
-	if a == nil {
-		return nil, errAlgorithm
-	}
-	set, err := t.set(ctx, h.kid)
-	if err != nil {
+	v := &verifiedToken{issuer: t, kid: h.kid}
+	if v.set, v.key, err = s.signed(ctx, t, c, h); err != nil {
 		return nil, err
-	}
-	signature, err := s.decode(c.signature)
-	if err != nil {
-		return nil, err
-	}
-	key := set.find(a, h.kid, c.signed, c.signedBytes, signature)
-	if key == nil {
-		return nil, errSignature
 	}
 	if len(j.issuers) == 1 {
 		if claims, err = s.claims(c); err != nil {
 			return nil, err
 		}
 	}
-	p, err := claims.principal(t, now, j.grace, j.leeway)
-	if err != nil {
+	if v.principal, err = claims.principal(t, now, j.grace, j.leeway); err != nil {
 		return nil, err
 	}
-	return &verifiedToken{principal: p, issuer: t, kid: h.kid, set: set, key: key}, nil
+	return v, nil
+}
+
+// open cuts the token and reads its header.
+func (s *scratch) open(token string) (compact, header, error) {
+	c, err := split(token, s.token)
+	if err != nil {
+		return c, header{}, err
+	}
+	decoded, err := s.decode(c.header)
+	if err != nil {
+		return c, header{}, err
+	}
+	h, err := parseHeader(string(decoded))
+	return c, h, err
+}
+
+// signed returns the key of the issuer that signed the token, and the set that it
+// is in.
+func (s *scratch) signed(ctx context.Context, t *trusted, c compact, h header) (*KeySet, *setKey, error) {
+	if t.AccessTokenOnly && h.typ != typeAccessToken {
+		return nil, nil, errTyp
+	}
+	a := t.allowed(h.alg)
+	if a == nil {
+		return nil, nil, errAlgorithm
+	}
+	set, err := t.set(ctx, h.kid)
+	if err != nil {
+		return nil, nil, err
+	}
+	signature, err := s.decode(c.signature)
+	if err != nil {
+		return nil, nil, err
+	}
+	key := set.find(a, h.kid, c.signed, c.signedBytes, signature)
+	if key == nil {
+		return nil, nil, errSignature
+	}
+	return set, key, nil
 }
 
 func (s *scratch) claims(c compact) (claims, error) {

@@ -1,0 +1,150 @@
+package jwk_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tenetkit/tenet/auth/internal/jwk"
+)
+
+const (
+	rfc7638 = `{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}`
+	rfc8037 = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+)
+
+func TestThumbprint(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ key, want string }{
+		"RFC 7638, section 3.1":  {rfc7638, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"},
+		"RFC 8037, appendix A.3": {rfc8037, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, err := jwk.Parse([]byte(tt.key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := jwk.Thumbprint(k.Key)
+			if err != nil || got != tt.want {
+				t.Errorf("Thumbprint = %q, %v, want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	var keys []jwk.Key
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		k, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, jwk.Key{ID: curve.Params().Name, Key: &k.PublicKey})
+	}
+	r, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ed, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys = append(keys, jwk.Key{ID: "r", Algorithm: "RS256", Key: &r.PublicKey}, jwk.Key{ID: "ed", Key: ed})
+	data, err := jwk.MarshalSet(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, skipped, err := jwk.ParseSet(data)
+	if err != nil || len(skipped) > 0 {
+		t.Fatalf("ParseSet = %v, %v", skipped, err)
+	}
+	if diff := cmp.Diff(keys, got); diff != "" {
+		t.Errorf("keys mismatch (-want +got):\n%s", diff)
+	}
+	if _, err := jwk.MarshalSet([]jwk.Key{{Key: []byte("secret")}}); err == nil {
+		t.Error("MarshalSet of a secret = nil error")
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"not JSON":                    `{`,
+		"an array":                    `[]`,
+		"null":                        `null`,
+		"no type":                     `{}`,
+		"a type in another case":      `{"KTY":"oct","k":"AAAA"}`,
+		"a duplicate name":            `{"kty":"oct","k":"AAAA","k":"AAAB"}`,
+		"a kid that is no string":     `{"kty":"oct","k":"AAAA","kid":1}`,
+		"a kid that is null":          `{"kty":"oct","k":"AAAA","kid":null}`,
+		"a key for encryption":        `{"kty":"oct","k":"AAAA","use":"enc"}`,
+		"a key that does not verify":  `{"kty":"oct","k":"AAAA","key_ops":["sign"]}`,
+		"a private key":               `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}`,
+		"padding":                     `{"kty":"oct","k":"AAA="}`,
+		"an exponent of eight bytes":  `{"kty":"RSA","n":"AQAB","e":"AQAAAAAAAAE"}`,
+		"a point that is not on it":   `{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`,
+		"a short coordinate":          `{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}`,
+		"a curve nobody signs with":   `{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
+		"a short Ed25519 key":         `{"kty":"OKP","crv":"Ed25519","x":"AAAA"}`,
+		"a curve that is not allowed": `{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA"}`,
+	}
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if k, err := jwk.Parse([]byte(text)); err == nil {
+				t.Errorf("Parse(%s) = %v, want an error", text, k)
+			}
+		})
+	}
+}
+
+// RFC 7517, section 5: keys that are not understood do not spoil the set.
+func TestParseSetSkips(t *testing.T) {
+	t.Parallel()
+	keys, skipped, err := jwk.ParseSet([]byte(`{"keys":[{"kty":"new"},` + rfc8037 + `,{"kty":"oct","use":"enc","k":"AAAA"}],"more":1}`))
+	if err != nil || len(keys) != 1 || len(skipped) != 2 {
+		t.Errorf("ParseSet = %v, %v, %v, want one key and two skipped", keys, skipped, err)
+	}
+	for _, text := range []string{`{}`, `{"keys":null}`, `{"keys":{}}`, `[]`, `{"keys":[1]}`, `{"keys":[],"keys":[]}`} {
+		if _, _, err := jwk.ParseSet([]byte(text)); err == nil {
+			t.Errorf("ParseSet(%s) = nil error", text)
+		}
+	}
+}
+
+func FuzzParseSet(f *testing.F) {
+	f.Add([]byte(`{"keys":[` + rfc7638 + `,` + rfc8037 + `]}`))
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		keys, skipped, err := jwk.ParseSet(data)
+		if err != nil {
+			return
+		}
+		if !json.Valid(data) {
+			t.Fatalf("ParseSet(%q) took what is not JSON", data)
+		}
+		var public []jwk.Key
+		for _, k := range keys {
+			if _, secret := k.Key.([]byte); !secret {
+				public = append(public, k)
+			}
+		}
+		// What was read is written so that it reads the same.
+		text, err := jwk.MarshalSet(public)
+		if err != nil {
+			t.Fatalf("MarshalSet of what ParseSet(%q) gave: %v (skipped %v)", data, err, skipped)
+		}
+		again, _, err := jwk.ParseSet(text)
+		if err != nil || len(again) != len(public) {
+			t.Fatalf("ParseSet(MarshalSet(%q)) = %v, %v", data, again, err)
+		}
+	})
+}
