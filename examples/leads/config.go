@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// config is what the flags and the environment say.
+type config struct {
+	addr       string
+	db         string
+	redis      string
+	rate       int
+	burst      int
+	rows       int
+	demoSecret string
+	jwtKey     string
+	log        string
+}
+
+// errHelp tells that the usage was asked for and printed.
+var errHelp = errors.New("help")
+
+// parseConfig reads the flags; a flag that is not given takes the environment's
+// LEADS_ variable of the same name (-demo-secret is LEADS_DEMO_SECRET), and
+// without one its default. The error is one line.
+func parseConfig(args []string, getenv func(string) string, usage io.Writer) (config, error) {
+	var c config
+	flags := flag.NewFlagSet("leads", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
+	flags.StringVar(&c.db, "db", "", "`path` of a SQLite file, or a postgres:// URL (default leads.db in the user's cache directory)")
+	flags.StringVar(&c.redis, "redis", "", "redis:// `URL` that keeps the rate limits (default in memory)")
+	flags.IntVar(&c.rate, "rate", 100, "requests per minute and client")
+	flags.IntVar(&c.burst, "burst", 200, "requests that a client may send at once")
+	flags.IntVar(&c.rows, "rows", 150, "leads in each organizational unit of a new database")
+	flags.StringVar(&c.demoSecret, "demo-secret", "", "`secret` of all demo clients (default generated and printed)")
+	flags.StringVar(&c.jwtKey, "jwt-key", "", "HS256 `key` of the tokens that it issues, at least 32 bytes (default generated)")
+	flags.StringVar(&c.log, "log", "text", "form of the log: text or json")
+
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(usage, "Leads serves the demo API. Each flag is also an environment variable: -demo-secret is LEADS_DEMO_SECRET.")
+		flags.SetOutput(usage)
+		flags.PrintDefaults()
+		return config{}, errHelp
+	}
+	if err != nil {
+		return config{}, err
+	}
+	if flags.NArg() > 0 {
+		return config{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err := fromEnvironment(flags, getenv); err != nil {
+		return config{}, err
+	}
+	if c.db == "" {
+		c.db = defaultDatabase()
+	}
+	return c, c.check()
+}
+
+// fromEnvironment sets the flags that the command line left alone.
+func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
+	given := make(map[string]bool)
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var failed error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := "LEADS_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value := getenv(name)
+		if given[f.Name] || value == "" || failed != nil {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			failed = fmt.Errorf("invalid value %q for %s: %w", value, name, err)
+		}
+	})
+	return failed
+}
+
+func (c config) check() error {
+	if _, _, err := net.SplitHostPort(c.addr); err != nil {
+		return fmt.Errorf("-addr must be host:port, not %q", c.addr)
+	}
+	if strings.Contains(c.db, "://") && !isPostgres(c.db) {
+		return fmt.Errorf("-db must be a path or a postgres:// URL, not %q", c.db)
+	}
+	if c.redis != "" {
+		if _, err := redis.ParseURL(c.redis); err != nil {
+			return fmt.Errorf("-redis must be a redis:// URL: %w", err)
+		}
+	}
+	switch {
+	case c.rate < 1:
+		return fmt.Errorf("-rate must be at least 1, not %d", c.rate)
+	case c.burst < 1:
+		return fmt.Errorf("-burst must be at least 1, not %d", c.burst)
+	case c.rows < 0:
+		return fmt.Errorf("-rows must be at least 0, not %d", c.rows)
+	case c.jwtKey != "" && len(c.jwtKey) < 32:
+		return fmt.Errorf("-jwt-key must be at least 32 bytes, not %d", len(c.jwtKey))
+	case c.log != "text" && c.log != "json":
+		return fmt.Errorf("-log must be text or json, not %q", c.log)
+	}
+	return nil
+}
+
+func isPostgres(db string) bool {
+	return strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://")
+}
+
+func defaultDatabase() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	return filepath.Join(dir, "leads.db")
+}

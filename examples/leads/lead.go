@@ -1,0 +1,40 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/tenetkit/tenet/ouscope"
+	"github.com/tenetkit/tenet/resource"
+)
+
+// A Lead is a row of the resource, as callers see it.
+type Lead struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Email     *string   `json:"email"`
+	Value     float64   `json:"value"`
+	Active    bool      `json:"active"`
+	OrgUnit   string    `json:"org_unit"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// A LeadInput is what callers may write.
+type LeadInput struct {
+	Name   string  `json:"name" validate:"required,min=1,max=200"`
+	Email  *string `json:"email" validate:"omitempty,email"`
+	Value  float64 `json:"value" validate:"gte=0"`
+	Active bool    `json:"active"`
+}
+
+// newLeads declares the resource.
+func newLeads(store any) (*resource.Resource[Lead, LeadInput], error) {
+	fields := []string{"name", "email", "value", "active", "created_at", "updated_at"}
+	return resource.New[Lead, LeadInput]("/leads", store, resource.Options{
+		Filter: fields,
+		Sort:   fields,
+		Roles:  resource.Roles{Read: "reader", Create: "editor", Update: "editor", Delete: "editor"},
+		Scope:  func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) },
+	})
+}

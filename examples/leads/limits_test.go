@@ -1,0 +1,117 @@
+package main
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// TestRateLimit counts a client down to its 429: 200 at once, of 100 per minute.
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	t.Run("in memory", func(t *testing.T) {
+		t.Parallel()
+		walkRateLimit(t, start(t, "-db", sqliteEngine(t).flag, "-rows", "1"))
+	})
+	t.Run("in Redis", func(t *testing.T) {
+		t.Parallel()
+		walkRateLimit(t, start(t, "-db", sqliteEngine(t).flag, "-rows", "1", "-redis", freshRedis(t)))
+	})
+}
+
+// freshRedis returns the URL of a Redis database in which nothing of the service
+// is left from an earlier run.
+func freshRedis(t *testing.T) string {
+	t.Helper()
+	u, err := url.Parse(requireEngine(t, "TENET_REDIS_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/13"
+	opts, err := redis.ParseURL(u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(opts)
+	defer client.Close()
+	keys, err := client.Keys(t.Context(), "leads:*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(keys) > 0 {
+		if err := client.Del(t.Context(), keys...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return u.String()
+}
+
+func walkRateLimit(t *testing.T, s *server) {
+	t.Helper()
+	const as = "demo-reader"
+	token := "bearer:" + s.token(t, as) // the first that is counted
+	begin := time.Now()
+
+	remaining := 199
+	for i := range 199 {
+		// Basic and Bearer are one subject and share one bucket; refusals count too.
+		c := call{as: as, target: "/leads?limit=1"}
+		switch i % 4 {
+		case 1:
+			c.as = token
+		case 2:
+			c.target = "/leads/unknown"
+		case 3:
+			c.target = "/org-units"
+		}
+		a := s.do(t, c)
+		if a.status == 429 {
+			t.Fatalf("request %d is refused: %v", i+2, a.header)
+		}
+		if got := a.header.Get("X-RateLimit-Limit"); got != "100" {
+			t.Fatalf("X-RateLimit-Limit %q, want 100", got)
+		}
+		got, err := strconv.Atoi(a.header.Get("X-RateLimit-Remaining"))
+		// The bucket refills while the test runs, by 100 a minute.
+		earned := int(time.Since(begin)/(600*time.Millisecond)) + 1
+		if err != nil || got < remaining-1 || got > remaining-1+earned {
+			t.Fatalf("request %d: X-RateLimit-Remaining %q, want %d and at most %d more", i+2, a.header.Get("X-RateLimit-Remaining"), remaining-1, earned)
+		}
+		remaining--
+		reset, err := strconv.ParseInt(a.header.Get("X-RateLimit-Reset"), 10, 64)
+		if now := time.Now().Unix(); err != nil || reset < now-1 || reset > now+61 {
+			t.Fatalf("X-RateLimit-Reset %q, want Unix seconds within a minute of %d", a.header.Get("X-RateLimit-Reset"), now)
+		}
+	}
+
+	var refused answer
+	for range 50 { // what was refilled meanwhile
+		if refused = s.do(t, call{as: as, target: "/leads?limit=1"}); refused.status == 429 {
+			break
+		}
+	}
+	if refused.status != 429 {
+		t.Fatalf("status %d after the burst, want 429", refused.status)
+	}
+	wantErrorAnswer(t, refused)
+	if !strings.Contains(refused.body, `"error":"too_many_requests"`) {
+		t.Errorf("body %s, want too_many_requests", refused.body)
+	}
+	if after, err := strconv.Atoi(refused.header.Get("Retry-After")); err != nil || after < 1 {
+		t.Errorf("Retry-After %q, want at least 1", refused.header.Get("Retry-After"))
+	}
+	if got := refused.header.Get("X-RateLimit-Remaining"); got != "0" {
+		t.Errorf("X-RateLimit-Remaining %q, want 0", got)
+	}
+	s.want(t, 429, call{as: token, target: "/org-units"})
+	// Others are not concerned, and health is not limited.
+	s.want(t, 200, call{as: "demo-apac", target: "/leads"})
+	s.want(t, 200, call{target: "/healthz"})
+	if got := s.want(t, 200, call{target: "/healthz"}).header.Get("X-RateLimit-Limit"); got != "" {
+		t.Errorf("/healthz carries X-RateLimit-Limit %q, want none", got)
+	}
+}

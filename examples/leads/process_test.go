@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestFlags answers what cannot be run with one clear line and the exit status 2.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		args   []string
+		env    map[string]string
+		status int
+		want   string // part of the line
+	}{
+		"unknown flag":             {args: []string{"-color"}, status: 2, want: "-color"},
+		"stray argument":           {args: []string{"serve"}, status: 2, want: `"serve"`},
+		"rate that is no number":   {args: []string{"-rate", "many"}, status: 2, want: "-rate"},
+		"rate of zero":             {args: []string{"-rate", "0"}, status: 2, want: "-rate"},
+		"burst of zero":            {args: []string{"-burst", "0"}, status: 2, want: "-burst"},
+		"negative rows":            {args: []string{"-rows", "-1"}, status: 2, want: "-rows"},
+		"short key":                {args: []string{"-jwt-key", "short"}, status: 2, want: "-jwt-key"},
+		"unknown log":              {args: []string{"-log", "xml"}, status: 2, want: "-log"},
+		"database of another kind": {args: []string{"-db", "mysql://localhost/x"}, status: 2, want: "-db"},
+		"redis of another kind":    {args: []string{"-redis", "http://localhost"}, status: 2, want: "-redis"},
+		"address without a port":   {args: []string{"-addr", "localhost"}, status: 2, want: "-addr"},
+		"bad environment":          {env: map[string]string{"LEADS_RATE": "many"}, status: 2, want: "LEADS_RATE"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			getenv := func(name string) string { return tt.env[name] }
+			if got := run(t.Context(), tt.args, getenv, &stdout, &stderr); got != tt.status {
+				t.Errorf("run(%q) = %d, want %d", tt.args, got, tt.status)
+			}
+			if line := stderr.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, tt.want) {
+				t.Errorf("stderr %q, want one line that names %s", line, tt.want)
+			}
+			if stdout.Len() > 0 {
+				t.Errorf("stdout %q, want nothing", stdout.String())
+			}
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"LEADS_RATE": "7", "LEADS_BURST": "9", "LEADS_DEMO_SECRET": "from the environment", "LEADS_DB": "x.db"}
+	c, err := parseConfig([]string{"-burst", "8"}, func(name string) string { return env[name] }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{addr: "127.0.0.1:8080", db: "x.db", rate: 7, burst: 8, rows: 150, demoSecret: "from the environment", log: "text"}
+	if c != want {
+		t.Errorf("parseConfig = %+v, want %+v", c, want)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var stdout, stderr bytes.Buffer
+	db := filepath.Join(t.TempDir(), "leads.db")
+	got := run(t.Context(), []string{"-addr", l.Addr().String(), "-db", db}, func(string) string { return "" }, &stdout, &stderr)
+	if got != 1 {
+		t.Errorf("exit status %d, want 1", got)
+	}
+	if line := stderr.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, "in use") {
+		t.Errorf("stderr %q, want one line that says in use", line)
+	}
+	if _, err := os.Stat(db); !os.IsNotExist(err) {
+		t.Errorf("the database was touched: %v", err)
+	}
+}
+
+// TestBanner pastes the curl commands that the service prints.
+func TestBanner(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed: skipping")
+	}
+	s := startUnlimited(t, sqliteEngine(t))
+	n := 0
+	for line := range strings.Lines(s.stdout.String()) {
+		command, ok := strings.CutPrefix(strings.TrimSpace(line), "curl ")
+		if !ok {
+			continue
+		}
+		n++
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "curl -sS --fail-with-body "+command).CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(out), "{") {
+			t.Errorf("curl %s: %v: %s", command, err, out)
+		}
+	}
+	if n != 3 {
+		t.Errorf("the banner has %d curl commands, want 3:\n%s", n, s.stdout)
+	}
+	for _, client := range []string{"demo-emea", "demo-reader", "demo-apac", "demo-admin", "demo-multi", "demo-none"} {
+		if !strings.Contains(s.stdout.String(), client+" ") {
+			t.Errorf("the banner does not name %s", client)
+		}
+	}
+}
+
+// TestGeneratedSecrets starts twice on one database: the data stays, the secrets
+// are new.
+func TestGeneratedSecrets(t *testing.T) {
+	t.Parallel()
+	e := sqliteEngine(t)
+	first := start(t, "-db", e.flag, "-rows", "2", "-demo-secret", "")
+	banner := first.stdout.String()
+	if status := first.stop(); status != 0 {
+		t.Fatalf("exit status %d", status)
+	}
+	second := start(t, "-db", e.flag, "-rows", "2", "-demo-secret", "")
+	secretOf := func(banner string) string {
+		for line := range strings.Lines(banner) {
+			if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "demo-admin" {
+				return fields[1]
+			}
+		}
+		return ""
+	}
+	a, b := secretOf(banner), secretOf(second.stdout.String())
+	if a == "" || b == "" || a == b {
+		t.Errorf("secrets of two starts are %q and %q, want two different ones", a, b)
+	}
+	db := open(t, e)
+	var n int
+	if err := db.QueryRow("SELECT count(*) FROM leads").Scan(&n); err != nil || n != 16 {
+		t.Errorf("%d leads after two starts (%v), want 2 in each of 8 units", n, err)
+	}
+}
+
+func open(t *testing.T, e engine) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(e.driver, e.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// TestInternalError takes the table away: the client hears of a 500 with an id,
+// the log of the cause.
+func TestInternalError(t *testing.T) {
+	t.Parallel()
+	forEachEngine(t, func(t *testing.T, e engine) {
+		s := startUnlimited(t, e)
+		db := open(t, e)
+		if _, err := db.Exec("ALTER TABLE leads RENAME TO gone"); err != nil {
+			t.Fatal(err)
+		}
+		got := s.want(t, 500, call{as: "demo-emea", target: "/leads"})
+		wantErrorAnswer(t, got)
+		var body struct {
+			Error, Message string
+			Details        struct {
+				RequestID string `json:"request_id"`
+			}
+		}
+		got.decode(t, &body)
+		if body.Error != "internal_server_error" || body.Details.RequestID == "" {
+			t.Errorf("body %s, want internal_server_error with a request_id", got.body)
+		}
+		if strings.Contains(got.body, "leads") || strings.Contains(got.body, "SQL") {
+			t.Errorf("body %s tells of the cause", got.body)
+		}
+		if got.header.Get("X-RateLimit-Limit") == "" {
+			t.Error("the 500 lacks X-RateLimit-Limit: it was counted")
+		}
+		log := s.stderr.String()
+		if !strings.Contains(log, body.Details.RequestID) || !strings.Contains(log, "leads") {
+			t.Errorf("log %q, want the request's id and the cause", log)
+		}
+	})
+}
+
+// TestSIGTERM stops the built program while an import runs.
+func TestSIGTERM(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "leads")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v: %s", err, out)
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			e := sqliteEngine(t)
+			cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "-addr", "127.0.0.1:0", "-db", e.flag, "-demo-secret", secret, "-rows", "1")
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Process.Kill()
+			lines := bufio.NewScanner(stdout)
+			lines.Scan()
+			s := &server{url: lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:]}
+
+			const rows = 500
+			var body strings.Builder
+			for i := range rows {
+				fmt.Fprintf(&body, `,{"name":"row %d"}`, i)
+			}
+			s.want(t, 202, call{as: "demo-apac", method: "POST", target: "/leads/import", body: "[" + body.String()[1:] + "]"})
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("after %v: %v, want exit status 0", sig, err)
+			}
+			var n int
+			if err := open(t, e).QueryRow("SELECT count(*) FROM leads WHERE org_unit = 'apac'").Scan(&n); err != nil || n != rows+1 {
+				t.Errorf("%d leads in apac (%v), want %d: an accepted import was lost", n, err, rows+1)
+			}
+		})
+	}
+}

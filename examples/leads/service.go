@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/auth"
+	"github.com/tenetkit/tenet/auth/issuer"
+	"github.com/tenetkit/tenet/ouscope"
+	"github.com/tenetkit/tenet/ratelimit"
+	"github.com/tenetkit/tenet/ratelimit/redisstore"
+	"github.com/tenetkit/tenet/resource/jobs"
+)
+
+// service is the leads API and what it has to let go of at the end.
+type service struct {
+	handler http.Handler
+	logger  *slog.Logger
+	runner  *jobs.Runner
+	db      *sql.DB
+	redis   *redis.Client // nil where the limits are kept in memory
+}
+
+// newService composes the six packages. The order of the middleware is the
+// contract's: recover and request id, the router's own errors, who calls, how
+// much, from which units, and then the handler.
+func newService(ctx context.Context, c config, url string, clients auth.ClientFunc, logger *slog.Logger) (_ *service, err error) {
+	s := &service{logger: logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+
+	// Data: the leads, the units with their roles, and each caller's active unit.
+	data, err := openData(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	s.db = data.db
+
+	// Who calls: Basic for the clients themselves, Bearer for the tokens that
+	// they get here. Both have the client id as subject.
+	basic, err := auth.NewBasic(clients, auth.BasicOptions{})
+	if err != nil {
+		return nil, err
+	}
+	key := []byte(c.jwtKey)
+	if len(key) == 0 {
+		key = make([]byte, 32)
+		rand.Read(key)
+	}
+	tokens, err := issuer.New(issuer.Options{
+		URL: url, Audience: "leads", Basic: basic,
+		Key: auth.Key{ID: "leads", Algorithm: "HS256", Key: key},
+	})
+	if err != nil {
+		return nil, err
+	}
+	bearer, err := auth.NewJWT(auth.JWTOptions{}, tokens.Trust())
+	if err != nil {
+		return nil, err
+	}
+	authenticate := auth.Require(basic, bearer)
+
+	// How much.
+	counts, err := s.limitStore(ctx, c.redis)
+	if err != nil {
+		return nil, err
+	}
+	limiter, err := ratelimit.New(counts, auth.Subject, ratelimit.Options{
+		Policies: []ratelimit.Policy{{Limit: c.rate, Burst: c.burst}},
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	// From which units.
+	scoper, err := ouscope.New(data.units, auth.Subject, ouscope.Options{
+		Choices: data.units,
+		Implies: map[string][]string{"admin": {"editor"}, "editor": {"reader"}},
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	leads, err := newLeads(data.leads)
+	if err != nil {
+		return nil, err
+	}
+	s.runner, err = jobs.New(auth.Subject, jobs.Options{})
+	if err != nil {
+		return nil, err
+	}
+
+	known := func(h http.Handler) http.Handler { return authenticate(limiter.Handler(h)) }
+	scoped := func(h http.Handler) http.Handler { return known(scoper.Handler(h)) }
+
+	mux := http.NewServeMux()
+	mux.Handle("POST /oauth/token", tokens.TokenHandler(limiter.Handler))
+	mux.Handle("/org-units", known(scoper.UnitsHandler()))
+	mux.Handle("/org-units/active", known(scoper.ActiveHandler()))
+	mux.Handle("/leads", scoped(leads))
+	mux.Handle("/leads/{id}", scoped(leads))
+	mux.Handle("POST /leads/import", scoped(s.runner.Start(leads.Import)))
+	mux.Handle("/jobs/{id}", known(s.runner.Handler()))
+	mux.Handle("GET /healthz", apierror.Handler(s.health))
+
+	s.handler = apierror.Recover(apierror.Options{Logger: logger})(apierror.Mux(mux))
+	return s, nil
+}
+
+// limitStore keeps the limits in memory, or in Redis where several processes
+// have to share them.
+func (s *service) limitStore(ctx context.Context, url string) (ratelimit.Store, error) {
+	if url == "" {
+		return ratelimit.NewMemory(ratelimit.MemoryOptions{})
+	}
+	opts, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("-redis: %w", err)
+	}
+	// go-redis heeds a context's deadline only on demand, and a debit that is
+	// tried again would count twice.
+	opts.ContextTimeoutEnabled = true
+	opts.MaxRetries = -1
+	s.redis = redis.NewClient(opts)
+	if err := s.redis.Ping(ctx).Err(); err != nil {
+		return nil, fmt.Errorf("-redis: %w", err)
+	}
+	return redisstore.New(func(ctx context.Context, args ...any) (any, error) {
+		return s.redis.Do(ctx, args...).Result()
+	}, redisstore.Options{Prefix: "leads:"})
+}
+
+// health answers whether the service can serve: it needs its database.
+func (s *service) health(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	if err := s.db.PingContext(ctx); err != nil {
+		return apierror.Unavailable(time.Second).Wrap(err)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, err := w.Write([]byte(`{"status":"ok"}`))
+	return err
+}
+
+// close lets accepted imports finish, and then the database and Redis go. It is
+// called when no request is in flight any more.
+func (s *service) close() error {
+	var errs []error
+	if s.runner != nil {
+		errs = append(errs, s.runner.Close(context.Background()))
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.redis != nil {
+		errs = append(errs, s.redis.Close())
+	}
+	return errors.Join(errs...)
+}
