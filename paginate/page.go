@@ -1,12 +1,8 @@
 package paginate
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
-	"strconv"
 
 	"github.com/tenetkit/tenet/internal/jsonenc"
 	"github.com/tenetkit/tenet/internal/pagequery"
@@ -52,35 +48,13 @@ func (p Page[T]) Cap(most int) Page[T] {
 func (p Page[T]) MarshalJSON() ([]byte, error) { return p.append(nil) }
 
 func (p Page[T]) append(b []byte) ([]byte, error) {
-	b = append(b, '{')
-	switch p.Key {
-	case "":
-		b = append(b, `"data"`...)
-	case "total", "total_capped", "page", "limit":
-		return b, errors.New("paginate: Page: Key is the name of another member: " + p.Key)
-	default:
-		b = jsonenc.AppendString(b, p.Key)
+	b, err := pagequery.AppendRows(b, p.Key, p.Data)
+	if err != nil {
+		return b, err
 	}
-	b = append(b, ':')
-	if p.Data == nil {
-		b = append(b, "[]"...)
-	} else {
-		var err error
-		if b, err = jsonenc.For(reflect.TypeFor[[]T]()).Append(b, reflect.ValueOf(p.Data)); err != nil {
-			return b, fmt.Errorf("paginate: Page: %w", err)
-		}
-	}
-	if p.Total >= 0 {
-		b = append(b, `,"total":`...)
-		b = strconv.AppendInt(b, int64(p.Total), 10)
-		if p.Capped {
-			b = append(b, `,"total_capped":true`...)
-		}
-	}
-	b = append(b, `,"page":`...)
-	b = strconv.AppendInt(b, int64(p.Page), 10)
-	b = append(b, `,"limit":`...)
-	b = strconv.AppendInt(b, int64(p.Limit), 10)
+	b = pagequery.AppendTotal(b, p.Total, p.Capped)
+	b = pagequery.AppendInt(b, "page", p.Page)
+	b = pagequery.AppendInt(b, "limit", p.Limit)
 	return append(b, '}'), nil
 }
 

@@ -61,7 +61,7 @@ func appendLink(b []byte, u *url.URL, page, limit int, last int64, more bool) []
 	if last > 0 {
 		targets = append(targets, Target{Rel: "last", Page: last})
 	}
-	return AppendLinks(b, u, "page", limit, targets)
+	return AppendLinks(b, u, limit, targets, false)
 }
 
 // A Target is one entry of a Link field.
@@ -72,10 +72,10 @@ type Target struct {
 }
 
 // AppendLinks appends the Link field for targets, which replace the caller's limit
-// and the parameter position (page or cursor).
-func AppendLinks(b []byte, u *url.URL, position string, limit int, targets []Target) []byte {
+// and the page, and the cursor where the list has cursors.
+func AppendLinks(b []byte, u *url.URL, limit int, targets []Target, cursors bool) []byte {
 	var store [512]byte
-	kept := appendKept(store[:0], u.RawQuery, position)
+	kept := appendKept(store[:0], u.RawQuery, cursors)
 	for _, rels := range [...]string{"first prev next last", "prev next", "next"} {
 		size := 0
 		for _, t := range targets {
@@ -123,15 +123,14 @@ func appendTarget(b, kept []byte, limit int, t Target) []byte {
 	return append(b, '"')
 }
 
-// appendKept appends the pairs of a raw query that are neither the limit nor the
-// position.
-func appendKept(b []byte, rawQuery, position string) []byte {
+// appendKept appends the pairs of a raw query that the targets do not replace.
+func appendKept(b []byte, rawQuery string, cursors bool) []byte {
 	for pair := range strings.SplitSeq(rawQuery, "&") {
 		if pair == "" {
 			continue
 		}
 		name, _, _ := strings.Cut(pair, "=")
-		if valid(name) && (equal(name, position) || equal(name, "limit")) {
+		if valid(name) && (equal(name, "page") || equal(name, "limit") || cursors && equal(name, "cursor")) {
 			continue
 		}
 		if len(b) > 0 {

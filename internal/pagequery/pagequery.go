@@ -83,6 +83,43 @@ func (b Bounds) Parse(rawQuery string) (page, limit int, err error) {
 	return b.decide(p, l)
 }
 
+// A CursorQuery is what a query says to a list that is read by cursors.
+type CursorQuery struct {
+	Cursor    string // decoded
+	HasCursor bool
+	Page      int
+	HasPage   bool
+	Limit     int
+}
+
+// ParseCursor reads cursor, page and limit. What becomes of a page beside a
+// cursor is the caller's decision.
+func (b Bounds) ParseCursor(rawQuery string) (CursorQuery, error) {
+	var c, p, l param
+	if err := scan(rawQuery, func(name, value string) {
+		switch {
+		case equal(name, "cursor"):
+			c.add(value)
+		case equal(name, "page"):
+			p.add(value)
+		case equal(name, "limit"):
+			l.add(value)
+		}
+	}); err != nil {
+		return CursorQuery{}, err
+	}
+	p.escaped, l.escaped = true, true
+	page, limit, err := b.decide(p, l)
+	if err != nil {
+		return CursorQuery{}, err
+	}
+	if c.count > 1 {
+		return CursorQuery{}, apierror.BadRequest("cursor", "duplicate", "cursor must be given only once")
+	}
+	cursor, _ := url.QueryUnescape(c.value)
+	return CursorQuery{Cursor: cursor, HasCursor: c.count > 0, Page: page, HasPage: p.count > 0, Limit: limit}, nil
+}
+
 // ParseValues is [Bounds.Parse] for a query that has been decoded already.
 func (b Bounds) ParseValues(q url.Values) (page, limit int, err error) {
 	var p, l param
