@@ -64,7 +64,7 @@ func Example() {
 	send("bob", "POST", "/org-units/active", `{"org_unit_id":"emea"}`)
 	// Output:
 	// ann GET /leads 200 SELECT name FROM leads WHERE org_unit = ANY($1) [[emea uk]]
-	// bob GET /leads 403 {"error":"forbidden","message":"Choose an organizational unit first: POST its id to /org-units/active","details":{"code":"active_ou_required"}}
+	// bob GET /leads 403 {"error":"forbidden","message":"Choose an organizational unit first","details":{"code":"active_ou_required"}}
 	// bob POST /org-units/active 200 {"id":"apac","name":"APAC","slug":"apac","parent":null,"active":true}
 	// bob GET /leads 200 SELECT name FROM leads WHERE org_unit = $1 [apac]
 	// bob POST /org-units/active 403 {"error":"forbidden","message":"You cannot use this organizational unit","details":{"code":"org_unit_forbidden"}}

@@ -164,13 +164,14 @@ func outcome(w *httptest.ResponseRecorder) string {
 		Details struct{ Code, Field string }
 	}
 	_ = json.Unmarshal(w.Body.Bytes(), &body)
-	text := http.StatusText(w.Code)
+	var text strings.Builder
+	text.WriteString(http.StatusText(w.Code))
 	for _, more := range []string{body.Details.Code, body.Details.Field} {
 		if more != "" {
-			text += ", " + more
+			text.WriteString(", " + more)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // units reads a list of /org-units as "emea(-) uk(emea)*": id, parent, active.

@@ -2,6 +2,7 @@ package ouscope_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -54,9 +55,7 @@ func TestEndpointsOnTheWire(t *testing.T) {
 	}
 	with := func(header map[string]string, more ...string) map[string]string {
 		all := map[string]string{}
-		for k, v := range header {
-			all[k] = v
-		}
+		maps.Copy(all, header)
 		for i := 0; i < len(more); i += 2 {
 			all[more[i]] = more[i+1]
 		}
@@ -65,7 +64,7 @@ func TestEndpointsOnTheWire(t *testing.T) {
 	failed := with(ok, "Cache-Control", "no-store", "X-Content-Type-Options", "nosniff")
 	const uk = `{"id":"uk","name":"United Kingdom","slug":"uk","parent":null,"active":true}`
 	const forbidden = `{"error":"forbidden","message":"You cannot use this organizational unit","details":{"code":"org_unit_forbidden"}}`
-	const choose = `{"error":"forbidden","message":"Choose an organizational unit first: POST its id to /org-units/active","details":{"code":"active_ou_required"}}`
+	const choose = `{"error":"forbidden","message":"Choose an organizational unit first","details":{"code":"active_ou_required"}}`
 	const required = `{"error":"validation_failed","message":"org_unit_id is required","details":{"field":"org_unit_id","code":"required","errors":[{"field":"org_unit_id","code":"required","message":"org_unit_id is required"}]}}`
 	tests := map[string]struct {
 		subject, method, target, body string

@@ -115,7 +115,7 @@ var (
 )
 
 func missingChoice(status int) *apierror.Error {
-	e := apierror.New(status, "Choose an organizational unit first: POST its id to /org-units/active")
+	e := apierror.New(status, "Choose an organizational unit first")
 	e.Details.Code = "active_ou_required"
 	return e
 }

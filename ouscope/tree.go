@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -26,19 +27,11 @@ const none = -1
 // organizations if it is empty.
 func newTree(source []Unit, organization string) (*tree, error) {
 	units := source
-	if organization != "" {
-		units = nil
-		for _, u := range source {
-			if u.Organization == organization {
-				units = append(units, u)
-			}
-		}
+	foreign := func(u Unit) bool { return u.Organization != organization }
+	if organization != "" && slices.ContainsFunc(source, foreign) {
+		units = slices.DeleteFunc(slices.Clone(source), foreign)
 	}
-	order, err := sortUnits(units)
-	if err != nil {
-		return nil, err
-	}
-	links, index, err := linkUnits(units, order)
+	links, index, err := linkUnits(units)
 	if err != nil {
 		return nil, err
 	}
@@ -49,39 +42,25 @@ func newTree(source []Unit, organization string) (*tree, error) {
 	return t, nil
 }
 
-// sortUnits returns the positions of units in the order in which siblings stand.
-func sortUnits(units []Unit) ([]int32, error) {
-	order := make([]int32, len(units))
-	for i := range units {
-		if err := checkID(units[i].ID); err != nil {
-			return nil, err
-		}
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int {
-		x, y := &units[a], &units[b]
-		return cmp.Or(cmp.Compare(x.Organization, y.Organization), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
-	})
-	return order, nil
-}
-
 // links is a tree as three lists: the unit above, the first below, the next
-// beside. The last element of first is the list of the tops.
+// beside. The last element of first is the first of the tops.
 type links struct{ parent, first, next []int32 }
 
-func linkUnits(units []Unit, order []int32) (links, map[string]int32, error) {
+func linkUnits(units []Unit) (links, map[string]int32, error) {
 	n := len(units)
 	l := links{make([]int32, n), make([]int32, n+1), make([]int32, n)}
 	index := make(map[string]int32, n)
 	for i := range units {
-		if _, ok := index[units[i].ID]; ok {
-			return l, nil, fmt.Errorf("unit id %q is there twice", units[i].ID)
+		if err := checkID(units[i].ID); err != nil {
+			return l, nil, err
 		}
 		index[units[i].ID] = int32(i)
-		l.first[i] = none
 	}
-	l.first[n] = none
-	for _, i := range slices.Backward(order) {
+	if len(index) < n {
+		return l, nil, twice(units)
+	}
+	begin := make([]int32, n+2) // where the units below each begin in below
+	for i := range units {
 		u, above := &units[i], int32(n)
 		l.parent[i] = none
 		if u.Parent != "" {
@@ -94,9 +73,51 @@ func linkUnits(units []Unit, order []int32) (links, map[string]int32, error) {
 			}
 			l.parent[i], above = p, p
 		}
-		l.next[i], l.first[above] = l.first[above], i
+		begin[above+1]++
+	}
+	for i := range n + 1 {
+		begin[i+1] += begin[i]
+	}
+	below, end := make([]int32, n), slices.Clone(begin)
+	for i, p := range l.parent {
+		if p == none {
+			p = int32(n)
+		}
+		below[end[p]] = int32(i)
+		end[p]++
+	}
+	for p := range n + 1 {
+		siblings := below[begin[p]:begin[p+1]]
+		slices.SortFunc(siblings, func(a, b int32) int { return compare(&units[a], &units[b]) })
+		l.first[p] = none
+		for _, i := range slices.Backward(siblings) {
+			l.next[i], l.first[p] = l.first[p], i
+		}
 	}
 	return l, index, nil
+}
+
+// compare orders siblings.
+func compare(a, b *Unit) int {
+	if c := strings.Compare(a.Organization, b.Organization); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Name, b.Name); c != 0 {
+		return c
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+// twice names an id that two units have.
+func twice(units []Unit) error {
+	seen := make(map[string]bool, len(units))
+	for i := range units {
+		if seen[units[i].ID] {
+			return fmt.Errorf("unit id %q is there twice", units[i].ID)
+		}
+		seen[units[i].ID] = true
+	}
+	return nil
 }
 
 // number walks the tree and gives each unit in use its position. It does not

@@ -67,6 +67,15 @@ func checkID(id string) error {
 	if id == "" || len(id) > maxID {
 		return fmt.Errorf("unit id %.32q has %d bytes, want 1 to %d", id, len(id), maxID)
 	}
+	for i := range len(id) {
+		if id[i] < ' ' || id[i] > '~' {
+			return checkUnicode(id)
+		}
+	}
+	return nil
+}
+
+func checkUnicode(id string) error {
 	if !utf8.ValidString(id) {
 		return fmt.Errorf("unit id %q is not valid UTF-8", id)
 	}
