@@ -25,7 +25,14 @@ type failure struct {
 	order int
 }
 
+// maxFailures bounds how many failures one answer lists: a list of a million
+// empty elements would otherwise be answered by many times its size.
+const maxFailures = 100
+
 func (f *failures) add(order int, field, code, message string) {
+	if len(*f) >= maxFailures {
+		return
+	}
 	*f = append(*f, failure{apierror.FieldError{Field: field, Code: code, Message: message}, order})
 }
 

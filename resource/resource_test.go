@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +100,14 @@ func do(h http.Handler, scope units, method, target, body string, headers ...str
 		name, value, _ := strings.Cut(header, ": ")
 		r.Header.Set(name, value)
 	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, within(r, scope))
+	return rec
+}
+
+func serveURL(h http.Handler, scope units, u *url.URL) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", "/leads", nil)
+	r.URL = u
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, within(r, scope))
 	return rec

@@ -1,0 +1,247 @@
+package resource_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenetkit/tenet/resource"
+)
+
+// seeded returns a resource with the leads l0 to l9, of which the even ones are
+// active and every third one has no address.
+func seeded(t testing.TB, opts resource.Options) *resource.Resource[Lead, LeadInput] {
+	t.Helper()
+	leads, _ := newLeads(t, opts)
+	for n := range 10 {
+		body := fmt.Sprintf(`{"name":"l%d","value":%g,"active":%t}`, n, float64(n)/2, n%2 == 0)
+		if n%3 > 0 {
+			body = strings.Replace(body, "{", fmt.Sprintf(`{"email":"e%d@example.com",`, n), 1)
+		}
+		if rec := do(leads, editor, "POST", "/leads", body); rec.Code != 201 {
+			t.Fatalf("POST %s = %d %s", body, rec.Code, rec.Body)
+		}
+	}
+	return leads
+}
+
+// names returns the names of a list, in order.
+func names(t testing.TB, body string) string {
+	t.Helper()
+	var list struct{ Data []Lead }
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	var names []string
+	for _, lead := range list.Data {
+		names = append(names, strings.TrimPrefix(lead.Name, "l"))
+	}
+	return strings.Join(names, "")
+}
+
+func TestFilterAndSort(t *testing.T) {
+	t.Parallel()
+	leads := seeded(t, resource.Options{})
+	tests := map[string]struct {
+		query string
+		want  string // names, each in one digit
+	}{
+		"equal":                         {query: "filter=active=true&sort=name", want: "02468"},
+		"not equal":                     {query: "filter=active!=true&sort=name", want: "13579"},
+		"above":                         {query: "filter=value>3&sort=name", want: "789"},
+		"at least":                      {query: "filter=value>=3&sort=name", want: "6789"},
+		"below":                         {query: "filter=value<1&sort=name", want: "01"},
+		"at most":                       {query: "filter=value<=1&sort=name", want: "012"},
+		"between":                       {query: "filter=value>1&filter=value<3&sort=name", want: "345"},
+		"several fields":                {query: "filter=active=true&filter=value>=2&sort=-name", want: "864"},
+		"escaped":                       {query: "filter=value%3E%3D4&sort=name", want: "89"},
+		"the first operator ends it":    {query: "filter=name==a", want: ""},
+		"a value with operators":        {query: "filter=name!=<>!%3D&sort=name", want: "0123456789"},
+		"null equals nothing":           {query: "filter=email=&sort=name", want: ""},
+		"null differs from every value": {query: "filter=email!=e1@example.com&sort=name", want: "023456789"},
+		"null is not below":             {query: "filter=email<f&sort=name", want: "124578"},
+		"null comes first":              {query: "sort=email,name", want: "0369124578"},
+		"and last in descending order":  {query: "sort=-email,-name", want: "8754219630"},
+		"by several fields":             {query: "sort=active,-value", want: "9753186420"},
+		"a number in another form":      {query: "filter=value=1.0e0", want: "2"},
+		"strings by their bytes":        {query: "filter=name>L9&sort=name", want: "0123456789"},
+		"empty pairs":                   {query: "&&sort=name&", want: "0123456789"},
+		"pages":                         {query: "sort=name&page=2&limit=4", want: "4567"},
+		"created after the beginning":   {query: "filter=created_at>2000-01-01T00:00:00Z&sort=name", want: "0123456789"},
+		"with an offset":                {query: "filter=created_at<2000-01-01T00:00:00%2B02:00", want: ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rec := do(leads, editor, "GET", "/leads?"+tt.query, "")
+			if rec.Code != 200 {
+				t.Fatalf("GET ?%s = %d %s", tt.query, rec.Code, rec.Body)
+			}
+			if got := names(t, rec.Body.String()); got != tt.want {
+				t.Errorf("GET ?%s = %s, want %s", tt.query, got, tt.want)
+			}
+			if !strings.Contains(tt.query, "page") && !strings.Contains(rec.Body.String(), `"total":`+strconv.Itoa(len(tt.want))+",") {
+				t.Errorf("GET ?%s = %s, want total %d", tt.query, rec.Body, len(tt.want))
+			}
+		})
+	}
+}
+
+func TestBadQueriesAreRefused(t *testing.T) {
+	t.Parallel()
+	leads := seeded(t, resource.Options{})
+	tests := map[string]struct {
+		query   string
+		field   string
+		code    string
+		message string
+	}{
+		"an unknown parameter":       {"lmit=3", "lmit", "unknown", "Unknown parameter lmit; did you mean limit?"},
+		"one in another case":        {"Page=3", "Page", "unknown", "Unknown parameter Page; did you mean page?"},
+		"one like nothing":           {"verbose=1", "verbose", "unknown", "Unknown parameter verbose"},
+		"a unit":                     {"org_unit=uk", "org_unit", "unknown", "Unknown parameter org_unit"},
+		"a field":                    {"active=true", "active", "unknown", "Unknown parameter active; use filter=active=true"},
+		"a field with an operator":   {"value>=3", "value>", "unknown", "Unknown parameter value>; use filter=value>=3"},
+		"nearly a field":             {"activ=true", "activ", "unknown", "Unknown parameter activ; did you mean filter=active=...?"},
+		"page twice":                 {"page=1&page=2", "page", "duplicate", ""},
+		"limit above the maximum":    {"limit=101", "limit", "max", ""},
+		"page zero":                  {"page=0", "page", "min", ""},
+		"sort twice":                 {"sort=name&sort=value", "sort", "duplicate", "sort must be given only once"},
+		"a sort by one field twice":  {"sort=name,-name", "sort", "duplicate", "sort must name name only once"},
+		"a sort by no such field":    {"sort=nam", "sort", "unknown", "sort has no field nam; did you mean name?"},
+		"a sort by a hidden field":   {"sort=org_unit", "sort", "unknown", "sort has no field org_unit; the fields are active, created_at, email, name, updated_at, value"},
+		"an empty sort":              {"sort=", "sort", "unknown", "sort must name a field; the fields are active, created_at, email, name, updated_at, value"},
+		"a sort with an empty field": {"sort=name,", "sort", "unknown", ""},
+		"a filter without operator":  {"filter=active", "filter", "operator", "filter must be a field, one of = != > >= < <= and a value, such as filter=active=..."},
+		"a filter with half of one":  {"filter=active!true", "filter", "operator", "filter has no operator !; use !="},
+		"a filter without a field":   {"filter==true", "filter", "unknown", ""},
+		"a filter by no such field":  {"filter=actve=true", "filter", "unknown", "filter has no field actve; did you mean active?"},
+		"a filter by another's name": {"filter=org_unit=uk", "filter", "unknown", "filter has no field org_unit; the fields are active, created_at, email, name, updated_at, value"},
+		"an order of bools":          {"filter=active>false", "filter", "operator", "filter can compare active with = and != only"},
+		"no bool":                    {"filter=active=1", "filter", "type", "filter must compare active with true or false"},
+		"no number":                  {"filter=value=x", "filter", "type", "filter must compare value with a number"},
+		"an empty number":            {"filter=value=", "filter", "type", ""},
+		"infinity":                   {"filter=value<Inf", "filter", "type", ""},
+		"hexadecimal":                {"filter=value=0x1p4", "filter", "type", ""},
+		"no time":                    {"filter=created_at>yesterday", "filter", "type", "filter must compare created_at with a time such as 2026-01-02T15:04:05Z, with microseconds at most"},
+		"a time in nanoseconds":      {"filter=created_at>2026-01-02T15:04:05.0000001Z", "filter", "type", ""},
+		"a string of bad bytes":      {"filter=name=%FF", "filter", "type", "filter must compare name with valid UTF-8 without U+0000"},
+		"a string with U+0000":       {"filter=name=%00", "filter", "type", ""},
+		"one comparison twice":       {"filter=value>1&filter=value>2", "filter", "duplicate", "filter must compare value with > only once"},
+		"a bad escape":               {"filter=name=%zz", "", "encoding", ""},
+		"a semicolon":                {"page=1;limit=2", "", "", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rec := do(leads, editor, "GET", "/leads?"+strings.ReplaceAll(tt.query, " ", "+"), "")
+			var body struct {
+				Error, Message string
+				Details        struct{ Field, Code string }
+			}
+			if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil || rec.Code != 400 || body.Error != "bad_request" {
+				t.Fatalf("GET ?%s = %d %s, want 400", tt.query, rec.Code, rec.Body)
+			}
+			if tt.code != "" && (body.Details.Field != tt.field && tt.field != "" || body.Details.Code != tt.code) {
+				t.Errorf("GET ?%s: details %+v, want field %q and code %q", tt.query, body.Details, tt.field, tt.code)
+			}
+			if tt.message != "" && body.Message != tt.message {
+				t.Errorf("GET ?%s: %s", tt.query, cmp.Diff(tt.message, body.Message))
+			}
+		})
+	}
+}
+
+func TestParametersWhereNoneAreRead(t *testing.T) {
+	t.Parallel()
+	leads := seeded(t, resource.Options{})
+	target := do(leads, editor, "POST", "/leads", `{"name":"x"}`).Header().Get("Location")
+	for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {
+		rec := do(leads, editor, method, target+"?page=1", `{"name":"x"}`)
+		if want := refused("page", "unknown", "Unknown parameter page"); rec.Code != 400 || rec.Body.String() != want {
+			t.Errorf("%s %s?page=1 = %d %s, want 400 %s", method, target, rec.Code, rec.Body, want)
+		}
+	}
+	if rec := do(leads, editor, "POST", "/leads?dry_run=1", `{"name":"x"}`); rec.Code != 400 {
+		t.Errorf("POST ?dry_run=1 = %d %s, want 400", rec.Code, rec.Body)
+	}
+}
+
+func TestPagesWithoutFilterAndSort(t *testing.T) {
+	t.Parallel()
+	leads := seeded(t, resource.Options{Filter: []string{}, DataKey: "leads"})
+	rec := do(leads, editor, "GET", "/leads?filter=name=l1", "")
+	if want := refused("filter", "unknown", "Unknown parameter filter"); rec.Body.String() != want {
+		t.Errorf("GET with a filter that was not declared = %s, want %s", rec.Body, want)
+	}
+	rec = do(leads, editor, "GET", "/leads?page=3&limit=4", "")
+	if !strings.HasPrefix(rec.Body.String(), `{"leads":[{"id":`) || !strings.HasSuffix(rec.Body.String(), `],"total":10,"page":3,"limit":4}`) {
+		t.Errorf("GET = %s", rec.Body)
+	}
+	want := `<?page=1&limit=4>; rel="first", <?page=2&limit=4>; rel="prev", <?page=3&limit=4>; rel="last"`
+	if got := rec.Header().Get("Link"); got != want {
+		t.Errorf("Link = %s, want %s", got, want)
+	}
+	if rec := do(leads, editor, "GET", "/leads?page=9&limit=4", ""); rec.Body.String() != `{"leads":[],"total":10,"page":9,"limit":4}` {
+		t.Errorf("GET past the end = %s", rec.Body)
+	}
+}
+
+func FuzzQuery(f *testing.F) {
+	for _, s := range []string{
+		"", "page=2&limit=3", "filter=active=true", "filter=value>=1&filter=value<3", "sort=name,-created_at",
+		"active=true", "filter=email!=", "filter=created_at>2026-01-02T15:04:05Z", "filter=%ff", "sort=,", "a;b", "&&", "filter=value=1e308",
+	} {
+		f.Add(s)
+	}
+	leads := seeded(f, resource.Options{})
+	f.Fuzz(func(t *testing.T, query string) {
+		u, err := url.Parse("/leads")
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.RawQuery = query
+		rec := serveURL(leads, editor, u)
+		switch rec.Code {
+		case 200:
+			var list struct {
+				Data               []Lead
+				Total, Page, Limit int
+			}
+			if err := json.Unmarshal(rec.Body.Bytes(), &list); err != nil {
+				t.Fatalf("GET ?%s = %s: %v", query, rec.Body, err)
+			}
+			if list.Data == nil || len(list.Data) > list.Limit || list.Total > 10 || len(list.Data) > list.Total || list.Limit > 100 {
+				t.Errorf("GET ?%s = %s, outside the contract", query, rec.Body)
+			}
+			ids := map[string]bool{}
+			for _, lead := range list.Data {
+				ids[lead.ID] = true
+			}
+			if len(ids) != len(list.Data) {
+				t.Errorf("GET ?%s has a row twice: %s", query, rec.Body)
+			}
+			values, err := url.ParseQuery(query)
+			if err != nil {
+				t.Errorf("GET ?%s was served, and does not decode", query)
+			}
+			for name, given := range values {
+				if !slices.Contains([]string{"page", "limit", "filter", "sort"}, name) || name != "filter" && len(given) > 1 {
+					t.Errorf("GET ?%s was served with %s=%q", query, name, given)
+				}
+			}
+		case 400:
+			if !json.Valid(rec.Body.Bytes()) || rec.Body.Len() > 2000 {
+				t.Errorf("GET ?%s = %s", query, rec.Body)
+			}
+		default:
+			t.Errorf("GET ?%s = %d %s, want 200 or 400", query, rec.Code, rec.Body)
+		}
+	})
+}
