@@ -22,10 +22,11 @@ type bucket struct {
 
 // A verdict is what was found about all buckets of one request.
 type verdict struct {
-	allowed bool
-	tight   int // index of the bucket to tell the caller about, -1 without any
-	state   State
-	wait    time.Duration
+	allowed  bool
+	tight    int // index of the bucket to tell the caller about, -1 without any
+	shadowed int // index of the first shadow that would have refused, -1 without any
+	state    State
+	wait     time.Duration
 }
 
 // decide counts the request.
@@ -52,7 +53,7 @@ func (l *Limiter) decideGuarded(r *http.Request, now time.Time) Decision {
 	// Keys and costs are read here and not beside the waiting, since the
 	// request belongs to the next handler once the waiting is given up.
 	buckets := l.buckets(nil, r)
-	if v, ok := l.guard.ask(r.Context(), buckets); ok {
+	if v, ok := l.guard.ask(r.Context(), buckets, evaluate); ok {
 		return l.describe(now, buckets, v)
 	}
 	if l.guard.local == nil {
@@ -62,7 +63,7 @@ func (l *Limiter) decideGuarded(r *http.Request, now time.Time) Decision {
 		}
 		return d
 	}
-	shares, v := l.guard.share(r.Context(), buckets)
+	shares, v := l.guard.share(r.Context(), buckets, evaluate)
 	d := l.describe(now, shares, v)
 	d.Degraded = true
 	return d
@@ -72,7 +73,10 @@ func (l *Limiter) decideGuarded(r *http.Request, now time.Time) Decision {
 func (l *Limiter) buckets(list []bucket, r *http.Request) []bucket {
 	for i := range l.policies {
 		p := &l.policies[i]
-		b := bucket{policy: p, rate: p.rate, cost: p.costOf(r)}
+		if p.Match != nil && !p.Match(r) {
+			continue
+		}
+		b := bucket{policy: p, rate: p.rateOf(r), cost: p.costOf(r)}
 		var room [128]byte
 		key := p.appendKey(room[:0], r)
 		if l.memory != nil {
@@ -88,13 +92,18 @@ func (l *Limiter) buckets(list []bucket, r *http.Request) []bucket {
 // describe turns a verdict into what the caller is told.
 func (l *Limiter) describe(now time.Time, buckets []bucket, v verdict) Decision {
 	d := Decision{Allowed: v.allowed}
+	if v.shadowed >= 0 {
+		d.Shadowed = buckets[v.shadowed].policy.Name
+	}
 	if v.tight < 0 {
 		return d
 	}
 	b := &buckets[v.tight]
-	d.Policy = b.policy.name
+	d.Policy = b.policy.Name
 	d.Cost = b.cost
 	d.Limit = b.rate.Limit
+	d.Period = b.rate.Period
+	d.Next = v.state.Next
 	d.Remaining = v.state.Remaining
 	if l.opts.CapRemaining {
 		d.Remaining = min(d.Remaining, d.Limit)
@@ -124,43 +133,81 @@ func (b backend) take(ctx context.Context, in *bucket, cost int) (State, error) 
 
 // evaluate takes the cost from all buckets or from none. After a refusal it only
 // looks at the rest, because the caller has to wait for the slowest of them.
+// Shadows are counted when everything else has allowed the request.
 func evaluate(ctx context.Context, b backend, buckets []bucket) (verdict, error) {
-	v := verdict{allowed: true, tight: -1}
+	v := verdict{allowed: true, tight: -1, shadowed: -1}
+	shadows := false
 	for i := range buckets {
 		in := &buckets[i]
-		cost := in.cost
-		impossible := cost > in.rate.Burst
-		if impossible || !v.allowed {
-			cost = 0
+		if in.policy.Shadow {
+			shadows = true
+			continue
 		}
-		s, err := b.take(ctx, in, cost)
+		s, wait, err := b.ask(ctx, in, v.allowed)
 		if err != nil {
 			return verdict{}, err
 		}
-		wait := time.Duration(never)
-		if !impossible {
-			wait = in.rate.retry(s, in.cost)
-			if s.Allowed && v.allowed {
-				wait = 0
-			}
-		}
 		switch {
-		case v.allowed && (impossible || !s.Allowed):
-			for j := range i {
-				if _, err := b.take(ctx, &buckets[j], -buckets[j].cost); err != nil {
-					return verdict{}, err
-				}
+		case v.allowed && wait > 0:
+			if err := b.giveBack(ctx, buckets[:i]); err != nil {
+				return verdict{}, err
 			}
-			v = verdict{tight: i, state: s, wait: wait}
+			v.allowed, v.tight, v.state, v.wait = false, i, s, wait
 		case !v.allowed:
 			if wait > v.wait {
-				v = verdict{tight: i, state: s, wait: wait}
+				v.tight, v.state, v.wait = i, s, wait
 			}
 		case v.tight < 0 || tighter(s, v.state):
-			v = verdict{allowed: true, tight: i, state: s}
+			v.tight, v.state = i, s
+		}
+	}
+	for i := range buckets {
+		if in := &buckets[i]; shadows && v.allowed && in.policy.Shadow {
+			_, wait, err := b.ask(ctx, in, true)
+			if err != nil {
+				return verdict{}, err
+			}
+			if wait > 0 && v.shadowed < 0 {
+				v.shadowed = i
+			}
 		}
 	}
 	return v, nil
+}
+
+// ask takes the cost from one bucket, or only looks at it, and returns how long
+// to wait until the bucket holds the cost: zero if it was taken.
+func (b backend) ask(ctx context.Context, in *bucket, take bool) (State, time.Duration, error) {
+	cost := in.cost
+	impossible := cost > in.rate.Burst
+	if impossible || !take {
+		cost = 0
+	}
+	s, err := b.take(ctx, in, cost)
+	switch {
+	case err != nil:
+		return State{}, 0, err
+	case impossible:
+		return s, never, nil
+	case take && s.Allowed:
+		return s, 0, nil
+	case take:
+		// A store may refuse with enough in the bucket, after a race.
+		return s, max(in.rate.retry(s, in.cost), 1), nil
+	}
+	return s, in.rate.retry(s, in.cost), nil
+}
+
+// giveBack returns what was taken from the buckets.
+func (b backend) giveBack(ctx context.Context, buckets []bucket) error {
+	for i := range buckets {
+		if in := &buckets[i]; !in.policy.Shadow && in.cost > 0 {
+			if _, err := b.take(ctx, in, -in.cost); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // tighter reports whether a leaves the caller less than b.

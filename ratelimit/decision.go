@@ -22,17 +22,26 @@ type Decision struct {
 	// every request passes, or none does, while the store is down.
 	Policy string
 
+	// Shadowed names the first policy with [Policy.Shadow] that would have
+	// refused the request.
+	Shadowed string
+
 	// Cost is what the request costs under the policy.
 	Cost int
 
-	// Limit, Remaining and Reset are what the header fields say.
+	// Limit, Remaining and Reset are what the header fields say. Limit is
+	// meant per Period.
 	Limit     int
+	Period    time.Duration
 	Remaining int
 	Reset     time.Time
 
 	// RetryAfter is the time after which a refused request can be allowed. It
 	// is negative if waiting does not help: the cost is above the burst.
 	RetryAfter time.Duration
+
+	// Next is the time until Remaining grows, zero if the bucket is full.
+	Next time.Duration
 }
 
 const (

@@ -57,13 +57,16 @@ func newGuard(store Store, opts Options) *guard {
 	return g
 }
 
-// ask evaluates the buckets on the store, or reports false if the store is down
-// or does not answer in time.
-func (g *guard) ask(ctx context.Context, buckets []bucket) (verdict, bool) {
+// A job is what is done with buckets: evaluate or charge.
+type job = func(context.Context, backend, []bucket) (verdict, error)
+
+// ask does the job on the store, or reports false if the store is down or does
+// not answer in time.
+func (g *guard) ask(ctx context.Context, buckets []bucket, do job) (verdict, bool) {
 	if g.down.Load() && !g.mayProbe() {
 		return verdict{}, false
 	}
-	v, err := g.call(ctx, buckets)
+	v, err := g.call(ctx, buckets, do)
 	g.report(err)
 	return v, err == nil
 }
@@ -71,7 +74,7 @@ func (g *guard) ask(ctx context.Context, buckets []bucket) (verdict, bool) {
 // call waits for the store until the timeout and not a moment longer: there are
 // Redis clients that do not heed a deadline. The caller's own cancellation is
 // kept from the store, since many clients drop the connection with it.
-func (g *guard) call(ctx context.Context, buckets []bucket) (verdict, error) {
+func (g *guard) call(ctx context.Context, buckets []bucket, do job) (verdict, error) {
 	type answer struct {
 		verdict verdict
 		err     error
@@ -87,7 +90,7 @@ func (g *guard) call(ctx context.Context, buckets []bucket) (verdict, error) {
 			}
 			answers <- a
 		}()
-		a.verdict, a.err = evaluate(ctx, backend{store: g.store}, buckets)
+		a.verdict, a.err = do(ctx, backend{store: g.store}, buckets)
 	}()
 	select {
 	case a := <-answers:
@@ -137,9 +140,9 @@ func (g *guard) set(down bool, err error) {
 	}
 }
 
-// share evaluates the request against this process's share of the policies. The
-// buckets are copied: a call that was given up may still read them.
-func (g *guard) share(ctx context.Context, buckets []bucket) ([]bucket, verdict) {
+// share does the job on this process's share of the policies. The buckets are
+// copied: a call that was given up may still read them.
+func (g *guard) share(ctx context.Context, buckets []bucket, do job) ([]bucket, verdict) {
 	shares := make([]bucket, len(buckets))
 	for i, b := range buckets {
 		b.hash = maphash.String(g.local.seed, b.key)
@@ -152,6 +155,6 @@ func (g *guard) share(ctx context.Context, buckets []bucket) ([]bucket, verdict)
 		shares[i] = b
 	}
 	// A Memory returns no errors.
-	v, _ := evaluate(ctx, backend{memory: g.local, now: time.Since(g.local.start)}, shares)
+	v, _ := do(ctx, backend{memory: g.local, now: time.Since(g.local.start)}, shares)
 	return shares, v
 }

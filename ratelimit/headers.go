@@ -48,6 +48,33 @@ func (d *Decision) writeHeaders(h http.Header) {
 	}
 }
 
+// writeDraftHeaders tells the same in the words of the IETF's draft
+// (draft-ietf-httpapi-ratelimit-headers-10). Names of policies need no escapes.
+func (d *Decision) writeDraftHeaders(h http.Header) {
+	if d.Policy == "" {
+		return
+	}
+	b := make([]byte, 0, 64)
+	b = append(b, '"')
+	b = append(b, d.Policy...)
+	b = append(b, `";q=`...)
+	name := len(b) - len("q=")
+	b = strconv.AppendInt(b, int64(d.Limit), 10)
+	b = append(b, ";w="...)
+	b = strconv.AppendInt(b, seconds(d.Period), 10)
+	h["Ratelimit-Policy"] = []string{string(b)}
+
+	var t int64
+	if d.Next > 0 {
+		t = seconds(d.Next)
+	}
+	b = append(b[:name], "r="...)
+	b = strconv.AppendInt(b, int64(d.Remaining), 10)
+	b = append(b, ";t="...)
+	b = strconv.AppendInt(b, t, 10)
+	h["Ratelimit"] = []string{string(b)}
+}
+
 // seconds rounds up, to 1 at least: who came back at once would be refused.
 func seconds(d time.Duration) int64 {
 	s := int64(d / time.Second)

@@ -21,6 +21,10 @@ type Options struct {
 	// for clients that do not expect burst credit there.
 	CapRemaining bool
 
+	// DraftHeaders adds the fields of the IETF's draft, RateLimit-Policy and
+	// RateLimit, where t counts the seconds until another request can be sent.
+	DraftHeaders bool
+
 	// InContext puts the [Decision] into the request's context for
 	// [FromContext]. It costs a copy of the request.
 	InContext bool
@@ -103,6 +107,9 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d := l.decide(r)
 		d.writeHeaders(w.Header())
+		if l.opts.DraftHeaders {
+			d.writeDraftHeaders(w.Header())
+		}
 		if !d.Allowed {
 			l.deny(w, r, d)
 			return

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -35,29 +36,46 @@ type Policy struct {
 	// Key counts requests under something else than the key of the Limiter.
 	Key KeyFunc
 
+	// Also are further keys: each combination of Key and these has a bucket of
+	// its own.
+	Also []KeyFunc
+
 	// Cost returns what a request costs. If nil, 1. A cost of 0 passes without
 	// being counted, and a negative one counts as 0: what comes from a
 	// caller's parameters must not refill a bucket.
 	Cost func(*http.Request) int
+
+	// Match reports whether the policy applies to a request. If nil, to all.
+	Match func(*http.Request) bool
+
+	// Plan returns the rate of the request's caller. The zero Rate, and one
+	// that is not valid, stands for the policy's own; a Period of zero is the
+	// policy's, a Burst of zero is the Limit. The bucket stays the caller's
+	// when the plan changes.
+	Plan func(*http.Request) Rate
+
+	// Shadow counts without refusing: [Decision.Shadowed] tells what would
+	// have been refused, the header fields say nothing of it. Requests that
+	// other policies refuse are not counted.
+	Shadow bool
 }
 
 // policy is a Policy made ready.
 type policy struct {
-	name string
-	rate Rate
-	key  KeyFunc
-	cost func(*http.Request) int
+	Policy
+	rate    Rate
+	checker rateChecker // of the store, nil if it keeps any rate
 }
 
 // compile fills in the defaults of p and checks it.
 func (p Policy) compile(store Store, key KeyFunc) (policy, error) {
-	c := policy{name: p.Name, key: p.Key, cost: p.Cost}
-	c.rate = Rate{Limit: p.Limit, Period: p.Period, Burst: p.Burst}
-	if c.name == "" {
-		c.name = "default"
+	c := policy{Policy: p, rate: Rate{Limit: p.Limit, Period: p.Period, Burst: p.Burst}}
+	c.checker, _ = store.(rateChecker)
+	if c.Name == "" {
+		c.Name = "default"
 	}
-	if c.key == nil {
-		c.key = key
+	if c.Key == nil {
+		c.Key = key
 	}
 	if c.rate.Burst == 0 {
 		c.rate.Burst = p.Limit
@@ -71,18 +89,27 @@ func (p Policy) compile(store Store, key KeyFunc) (policy, error) {
 	if c.rate.Period == 0 {
 		c.rate.Period = time.Minute
 	}
-	if !validName(c.name) {
-		return policy{}, fmt.Errorf("policy name %q is not 1 to 64 letters, digits, '-', '_' or '.'", c.name)
+	if !validName(c.Name) {
+		return policy{}, fmt.Errorf("policy name %q is not 1 to 64 letters, digits, '-', '_' or '.'", c.Name)
 	}
-	if err := c.rate.validate(); err != nil {
-		return policy{}, fmt.Errorf("policy %q: %w", c.name, err)
+	if slices.ContainsFunc(c.Also, func(k KeyFunc) bool { return k == nil }) {
+		return policy{}, fmt.Errorf("policy %q: a key is nil", c.Name)
 	}
-	if checker, ok := store.(rateChecker); ok {
-		if err := checker.CheckRate(c.rate); err != nil {
-			return policy{}, fmt.Errorf("policy %q: %w", c.name, err)
-		}
+	if err := c.check(c.rate); err != nil {
+		return policy{}, fmt.Errorf("policy %q: %w", c.Name, err)
 	}
 	return c, nil
+}
+
+// check reports why a rate cannot be enforced.
+func (p *policy) check(rate Rate) error {
+	if err := rate.validate(); err != nil {
+		return err
+	}
+	if p.checker != nil {
+		return p.checker.CheckRate(rate)
+	}
+	return nil
 }
 
 // compilePolicies makes the policies of a Limiter ready, the contract's if there
@@ -98,10 +125,10 @@ func compilePolicies(list []Policy, store Store, key KeyFunc) ([]policy, error) 
 		if err != nil {
 			return nil, err
 		}
-		if seen[c.name] {
-			return nil, errors.New("two policies are named " + strconv.Quote(c.name))
+		if seen[c.Name] {
+			return nil, errors.New("two policies are named " + strconv.Quote(c.Name))
 		}
-		seen[c.name] = true
+		seen[c.Name] = true
 		compiled = append(compiled, c)
 	}
 	return compiled, nil
@@ -118,22 +145,60 @@ func validName(name string) bool {
 	return name != "" && len(name) <= 64
 }
 
-// appendKey appends the bucket's key for the request. Names hold no colon, so no
-// two policies or callers get the same one, and the shared bucket of those
-// without a key is the bare name.
+// appendKey appends the bucket's key for the request. No two policies or callers
+// get the same one: names hold neither ':' nor '+', and joined keys are told with
+// their lengths. The shared bucket of those without a key is the bare name.
 func (p *policy) appendKey(b []byte, r *http.Request) []byte {
-	b = append(b, p.name...)
-	if key, ok := p.key(r); ok {
-		b = append(b, ':')
-		b = append(b, key...)
+	b = append(b, p.Name...)
+	key, ok := p.Key(r)
+	if len(p.Also) == 0 {
+		if ok {
+			b = append(b, ':')
+			b = append(b, key...)
+		}
+		return b
+	}
+	b = append(b, '+')
+	b = appendPart(b, key, ok)
+	for _, also := range p.Also {
+		key, ok := also(r)
+		b = append(b, ',')
+		b = appendPart(b, key, ok)
 	}
 	return b
 }
 
+func appendPart(b []byte, key string, ok bool) []byte {
+	if !ok {
+		return append(b, '-')
+	}
+	b = strconv.AppendInt(b, int64(len(key)), 10)
+	b = append(b, ':')
+	return append(b, key...)
+}
+
 // costOf returns what the request costs, never less than 0.
 func (p *policy) costOf(r *http.Request) int {
-	if p.cost == nil {
+	if p.Cost == nil {
 		return 1
 	}
-	return max(p.cost(r), 0)
+	return max(p.Cost(r), 0)
+}
+
+// rateOf returns the rate of the request's caller.
+func (p *policy) rateOf(r *http.Request) Rate {
+	if p.Plan == nil {
+		return p.rate
+	}
+	rate := p.Plan(r)
+	if rate.Period == 0 {
+		rate.Period = p.rate.Period
+	}
+	if rate.Burst == 0 {
+		rate.Burst = rate.Limit
+	}
+	if p.check(rate) != nil {
+		return p.rate
+	}
+	return rate
 }
