@@ -1,0 +1,58 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tenetkit/tenet/ratelimit"
+)
+
+// fakeRedis does what the script does, with the process's clock, so that this
+// package's own part can be tested without a server. That the script does the
+// same on a real one is tested in internal/integration.
+type fakeRedis struct {
+	mu       sync.Mutex
+	start    time.Time
+	full     map[string]time.Duration
+	scripts  map[string]bool
+	commands []string
+	keys     []string
+	reply    any   // answered instead, if not nil
+	err      error // answered instead, if not nil
+}
+
+func newFakeRedis() *fakeRedis {
+	return &fakeRedis{start: time.Now(), full: make(map[string]time.Duration), scripts: make(map[string]bool)}
+}
+
+func (f *fakeRedis) do(_ context.Context, args ...any) (any, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	command, key := args[0].(string), args[3].(string)
+	f.commands = append(f.commands, command)
+	f.keys = append(f.keys, key)
+	if f.err != nil || f.reply != nil {
+		return f.reply, f.err
+	}
+	switch {
+	case len(args) != 7 || args[2] != 1:
+		return nil, fmt.Errorf("ERR %d arguments, %v keys", len(args), args[2])
+	case command == "EVALSHA" && !f.scripts["loaded"]:
+		return nil, errors.New("NOSCRIPT No matching script. Please use EVAL.")
+	case command == "EVAL":
+		f.scripts["loaded"] = true
+	}
+	interval, span, cost := args[4].(int64), args[5].(int64), args[6].(int)
+	burst := span / interval
+	rate := ratelimit.Rate{Limit: 1, Period: time.Duration(interval), Burst: int(burst)}
+	now := time.Since(f.start)
+	next, state := rate.Take(f.full[key], now, cost)
+	if !state.Allowed {
+		return -1 - int64(min(max(next-now, 0), time.Duration(span))), nil
+	}
+	f.full[key] = next
+	return int64(min(max(next-now, 0), time.Duration(span))), nil
+}

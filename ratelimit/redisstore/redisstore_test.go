@@ -1,0 +1,132 @@
+package redisstore_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenetkit/tenet/ratelimit"
+	"github.com/tenetkit/tenet/ratelimit/ratelimittest"
+	"github.com/tenetkit/tenet/ratelimit/redisstore"
+)
+
+var contract = ratelimit.Rate{Limit: 100, Period: time.Minute, Burst: 200}
+
+func newStore(tb testing.TB, fake *fakeRedis, opts redisstore.Options) *redisstore.Store {
+	tb.Helper()
+	store, err := redisstore.New(fake.do, opts)
+	if err != nil {
+		tb.Fatalf("New error = %v", err)
+	}
+	return store
+}
+
+func TestStoreIsAStore(t *testing.T) {
+	t.Parallel()
+	ratelimittest.TestStore(t, func(t *testing.T) ratelimit.Store {
+		return newStore(t, newFakeRedis(), redisstore.Options{})
+	}, ratelimittest.Options{Bubble: true})
+}
+
+func TestNewRefusesNil(t *testing.T) {
+	t.Parallel()
+	if _, err := redisstore.New(nil, redisstore.Options{}); err == nil {
+		t.Error("New(nil) error = nil, want one")
+	}
+}
+
+// "one EVALSHA a request", and EVAL once where the script is not known
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	fake := newFakeRedis()
+	store := newStore(t, fake, redisstore.Options{Prefix: "leads:"})
+	for range 3 {
+		if _, err := store.Take(t.Context(), "default:alice", 1, contract); err != nil {
+			t.Fatalf("Take error = %v", err)
+		}
+	}
+	if diff := cmp.Diff([]string{"EVALSHA", "EVAL", "EVALSHA", "EVALSHA"}, fake.commands); diff != "" {
+		t.Errorf("commands mismatch (-want +got):\n%s", diff)
+	}
+	for _, key := range fake.keys {
+		if key != "leads:default:alice" {
+			t.Errorf("key = %q, want leads:default:alice", key)
+		}
+	}
+}
+
+func TestErrorsAreNotRetried(t *testing.T) {
+	t.Parallel()
+	fake := newFakeRedis()
+	down := errors.New("READONLY You can't write against a read only replica.")
+	fake.err = down
+	_, err := newStore(t, fake, redisstore.Options{}).Take(t.Context(), "k", 1, contract)
+	if !errors.Is(err, down) || len(fake.commands) != 1 {
+		t.Errorf("Take error = %v after %q, want the server's after one command", err, fake.commands)
+	}
+}
+
+func TestRatesThatLuaCannotHoldAreRefused(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		policy ratelimit.Policy
+		ok     bool
+	}{
+		"the contract":                   {ok: true},
+		"100 days":                       {policy: ratelimit.Policy{Limit: 100, Period: 100 * 24 * time.Hour}, ok: true},
+		"a month with a burst of a year": {policy: ratelimit.Policy{Limit: 1, Period: 30 * 24 * time.Hour, Burst: 12}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, newFakeRedis(), redisstore.Options{})
+			_, err := ratelimit.New(store, ratelimit.Header("X-Client"), ratelimit.Options{Policies: []ratelimit.Policy{tt.policy}})
+			if (err == nil) != tt.ok {
+				t.Errorf("New(%+v) error = %v, want none: %t", tt.policy, err, tt.ok)
+			}
+		})
+	}
+}
+
+// The script's answer is outside input: whatever it is, the state is within the
+// policy or there is an error.
+func FuzzReply(f *testing.F) {
+	for _, n := range []int64{0, 1, -1, 120e9, -120e9, 120e9 + 1, -120e9 - 2, 1<<63 - 1, -1 << 63} {
+		f.Add(n, "", 1)
+	}
+	f.Add(int64(0), "OK", 1)
+	f.Fuzz(func(t *testing.T, n int64, text string, cost int) {
+		fake := newFakeRedis()
+		fake.reply = n
+		if text != "" {
+			fake.reply = text
+		}
+		s, err := newStore(t, fake, redisstore.Options{}).Take(t.Context(), "k", cost, contract)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "redisstore: Take: ") {
+				t.Errorf("reply %v: error = %v, want one of this package", fake.reply, err)
+			}
+			return
+		}
+		if s.Remaining < 0 || s.Remaining > 200 || s.Reset < 0 || s.Reset > time.Minute || s.Next < 0 || s.Next > 600*time.Millisecond {
+			t.Errorf("reply %v: state = %+v, outside the policy", fake.reply, s)
+		}
+		if s.Allowed && (n < 0 || cost > 200) {
+			t.Errorf("reply %v to cost %d: allowed, want it refused", fake.reply, cost)
+		}
+	})
+}
+
+func BenchmarkTake(b *testing.B) {
+	fake := newFakeRedis()
+	fake.reply = int64(0)
+	store := newStore(b, fake, redisstore.Options{})
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = store.Take(b.Context(), "default:alice", 1, contract)
+		fake.commands, fake.keys = fake.commands[:0], fake.keys[:0]
+	}
+}

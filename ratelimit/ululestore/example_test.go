@@ -1,0 +1,40 @@
+package ululestore_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/ulule/limiter/v3/drivers/store/memory"
+
+	"github.com/tenetkit/tenet/ratelimit"
+	"github.com/tenetkit/tenet/ratelimit/ululestore"
+)
+
+// A store of ulule's behind the middleware, here the one in memory. The policy
+// has no burst: a window could not hold it.
+func Example() {
+	store, err := ululestore.New(memory.NewStore())
+	if err != nil {
+		log.Fatal(err)
+	}
+	limiter, err := ratelimit.New(store, ratelimit.Header("X-Client"), ratelimit.Options{
+		Policies: []ratelimit.Policy{{Limit: 2}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	h := limiter.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "ok")
+	}))
+	for range 3 {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+		fmt.Println(rec.Code, rec.Header().Get("X-RateLimit-Remaining"))
+	}
+	// Output:
+	// 200 1
+	// 200 0
+	// 429 0
+}
