@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -51,12 +53,9 @@ func checkID(id string) error {
 	case id == "" || len(id) > maxClientID:
 		return fmt.Errorf("an id has 1 to %d bytes", maxClientID)
 	case !sound([]byte(id)):
-		return fmt.Errorf("an id is UTF-8 without control characters")
-	}
-	for _, c := range []byte(id) {
-		if c == ':' {
-			return fmt.Errorf("an id has no colon")
-		}
+		return errors.New("an id is UTF-8 without control characters")
+	case strings.Contains(id, ":"):
+		return errors.New("an id has no colon")
 	}
 	return nil
 }

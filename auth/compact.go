@@ -57,12 +57,11 @@ func (s *scratch) decode(part []byte) ([]byte, error) {
 // compact is a token cut into its parts.
 type compact struct {
 	header, payload, signature []byte
-	signed                     string // header and payload with the dot between
-	signedBytes                []byte
+	signed                     []byte // header and payload with the dot between
 }
 
 // split cuts the token at its two dots; those beyond cost nothing.
-func split(token string, b []byte) (c compact, err error) {
+func split(b []byte) (c compact, err error) {
 	first := bytes.IndexByte(b, '.')
 	if first < 0 {
 		return c, errParts
@@ -80,15 +79,16 @@ func split(token string, b []byte) (c compact, err error) {
 	if bytes.IndexByte(b, '\n') >= 0 || bytes.IndexByte(b, '\r') >= 0 {
 		return c, errBase64
 	}
-	c.signed, c.signedBytes = token[:second], b[:second]
+	c.signed = b[:second]
 	return c, nil
 }
 
 // verify checks the token that s has loaded, from the outside in: form, header,
 // signature, claims. Only where there are several issuers are the claims read
 // before the signature, to know whose keys to take.
-func (j *JWT) verify(ctx context.Context, s *scratch, token string, now time.Time) (*verifiedToken, error) {
-	c, h, err := s.open(token)
+func (j *JWT) verify(ctx context.Context, s *scratch, now time.Time) (*verifiedToken, error) {
+	known := j.header.Load()
+	c, h, err := s.open(known)
 	if err != nil {
 		return nil, err
 	}
@@ -114,14 +114,26 @@ func (j *JWT) verify(ctx context.Context, s *scratch, token string, now time.Tim
 	if v.principal, err = claims.principal(t, now, j.grace, j.leeway); err != nil {
 		return nil, err
 	}
+	if known == nil || known.part != string(c.header) {
+		j.header.Store(&knownHeader{string(c.header), h})
+	}
 	return v, nil
 }
 
+// knownHeader is that of the last good token: the next has the same as a rule.
+type knownHeader struct {
+	part string
+	header
+}
+
 // open cuts the token and reads its header.
-func (s *scratch) open(token string) (compact, header, error) {
-	c, err := split(token, s.token)
+func (s *scratch) open(known *knownHeader) (compact, header, error) {
+	c, err := split(s.token)
 	if err != nil {
 		return c, header{}, err
+	}
+	if known != nil && known.part == string(c.header) {
+		return c, known.header, nil
 	}
 	decoded, err := s.decode(c.header)
 	if err != nil {
@@ -149,7 +161,7 @@ func (s *scratch) signed(ctx context.Context, t *trusted, c compact, h header) (
 	if err != nil {
 		return nil, nil, err
 	}
-	key := set.find(a, h.kid, c.signed, c.signedBytes, signature)
+	key := set.find(a, h.kid, c.signed, signature)
 	if key == nil {
 		return nil, nil, errSignature
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -86,6 +87,7 @@ type JWT struct {
 	verified *cache[*verifiedToken]
 	cacheKey [64]byte
 	scratch  sync.Pool
+	header   atomic.Pointer[knownHeader]
 
 	challengeNone, challengeRequest, challengeToken string
 }
@@ -294,7 +296,7 @@ func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
 			}
 		}
 	}
-	v, err := j.verify(ctx, s, token, now)
+	v, err := j.verify(ctx, s, now)
 	if err != nil {
 		return nil, err
 	}

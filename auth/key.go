@@ -167,20 +167,28 @@ type macState struct {
 	sum [64]byte
 }
 
-// verify reports whether sig is the signature of signed, which is also given as
-// bytes.
-func (k *setKey) verify(a *algorithm, signed string, signedBytes, sig []byte) bool {
+// verify reports whether sig is the signature of signed.
+func (k *setKey) verify(a *algorithm, signed, sig []byte) bool {
 	place := k.serves(a)
 	if place < 0 {
 		return false
 	}
-	if a.family != familyHMAC {
-		return a.method.Verify(signed, sig, k.key) == nil
+	switch key := k.key.(type) {
+	case *rsa.PublicKey:
+		digest := a.digest(signed)
+		if a.pss {
+			return rsa.VerifyPSS(key, a.hash, digest, sig, pssOptions) == nil
+		}
+		return rsa.VerifyPKCS1v15(key, a.hash, digest, sig) == nil
+	case *ecdsa.PublicKey:
+		return verifyEC(key, a.digest(signed), sig)
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, signed, sig)
 	}
 	// A pooled HMAC keeps the state after its key, which is half of the work.
 	m := k.macs[place].Get().(*macState)
 	m.mac.Reset()
-	_, _ = m.mac.Write(signedBytes)
+	_, _ = m.mac.Write(signed)
 	ok := hmac.Equal(m.mac.Sum(m.sum[:0]), sig)
 	k.macs[place].Put(m)
 	return ok
@@ -188,12 +196,12 @@ func (k *setKey) verify(a *algorithm, signed string, signedBytes, sig []byte) bo
 
 // find returns the key that verifies the signature, or nil. A kid only chooses
 // among the keys of this set.
-func (s *KeySet) find(a *algorithm, kid string, signed string, signedBytes, sig []byte) *setKey {
+func (s *KeySet) find(a *algorithm, kid string, signed, sig []byte) *setKey {
 	for _, k := range s.keys {
 		if kid != "" && k.id != "" && k.id != kid {
 			continue
 		}
-		if k.verify(a, signed, signedBytes, sig) {
+		if k.verify(a, signed, sig) {
 			return k
 		}
 	}

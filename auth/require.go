@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync/atomic"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -68,11 +69,11 @@ func (o Options) Require(authenticators ...Authenticator) func(http.Handler) htt
 			panic("auth: Require: an Authenticator is nil")
 		}
 		g.challenges = append(g.challenges, a.Challenge(ErrNoCredentials))
-		check, ok := a.(pointerAuthenticator)
-		if !ok {
+		check, ours := a.(pointerAuthenticator)
+		if !ours {
 			check = byValue{a}
 		}
-		g.entries = append(g.entries, &entry{authenticator: a, check: check})
+		g.entries = append(g.entries, &entry{authenticator: a, check: check, ours: ours})
 	}
 	if len(g.entries) == 0 {
 		panic("auth: Require: no Authenticator is given")
@@ -106,12 +107,13 @@ type gate struct {
 type entry struct {
 	authenticator Authenticator
 	check         pointerAuthenticator
+	ours          bool                    // so that its errors can be compared
 	refusal       atomic.Pointer[refusal] // the last one: most are alike
 }
 
 type refusal struct {
-	challenge string
-	answer    *apierror.Error
+	err    error
+	answer *apierror.Error
 }
 
 func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -132,7 +134,7 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 			apierror.Write(w, r, answer)
 			return
 		}
-		apierror.Write(w, r, g.refuse(i, err).Wrap(err))
+		apierror.Write(w, r, g.refuse(i, err))
 		return
 	}
 	if g.opts.Optional && len(r.Header["Authorization"]) == 0 {
@@ -154,13 +156,14 @@ func (g *gate) audit(r *http.Request, err error) {
 // own challenge says so.
 func (g *gate) refuse(i int, err error) *apierror.Error {
 	e := g.entries[i]
-	challenge := e.authenticator.Challenge(err)
-	if last := e.refusal.Load(); last != nil && last.challenge == challenge {
+	if last := e.refusal.Load(); last != nil && e.ours && last.err == err { //nolint:errorlint // the very same one
 		return last.answer
 	}
-	challenges := append([]string(nil), g.challenges...)
-	challenges[i] = challenge
-	answer := apierror.Unauthorized(challenges...)
-	e.refusal.Store(&refusal{challenge, answer})
+	challenges := slices.Clone(g.challenges)
+	challenges[i] = e.authenticator.Challenge(err)
+	answer := apierror.Unauthorized(challenges...).Wrap(err)
+	if e.ours {
+		e.refusal.Store(&refusal{err, answer})
+	}
 	return answer
 }

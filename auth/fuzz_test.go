@@ -1,0 +1,180 @@
+package auth_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/tenetkit/tenet/auth"
+)
+
+// Whatever the field holds, only the credentials that exist let anybody in.
+func FuzzAuthorization(f *testing.F) {
+	basic := newBasic(f, auth.BasicOptions{}, auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: sha256Hash()}}})
+	tokens := newJWT(f, auth.JWTOptions{})
+	h := auth.Require(basic, tokens)(whoami)
+	for _, s := range []string{
+		"", "Basic", "Basic ", "Bearer", "Bearer a.b.c", "basic  dXNlcjpwYXNz", "Basic dXNlcg==", "Bearer ..", "Digest x",
+		basicField("bob", "open sesame"), basicField("bob", ""), basicField("", "x"), "Bearer " + goodToken(),
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, field string) {
+		w := serve(h, request(field))
+		switch w.Code {
+		case 200:
+			scheme, rest, _ := strings.Cut(field, " ")
+			rest = strings.TrimLeft(rest, " ")
+			if strings.EqualFold(scheme, "Basic") {
+				text, err := base64.StdEncoding.DecodeString(rest)
+				if err != nil || string(text) != "bob:open sesame" {
+					t.Fatalf("%q was let in", field)
+				}
+			} else if w.Body.String() != "alice" || !strings.EqualFold(scheme, "Bearer") {
+				t.Fatalf("%q was let in as %s", field, w.Body)
+			}
+		case 401:
+			if w.Body.String() != unauthorized || len(w.Header()["Www-Authenticate"]) != 2 {
+				t.Fatalf("%q = %v %s", field, w.Header(), w.Body)
+			}
+		default:
+			t.Fatalf("%q = %d", field, w.Code)
+		}
+	})
+}
+
+// A token that is accepted is one that golang-jwt accepts too, with the same
+// subject; the reverse does not hold.
+func FuzzCompactToken(f *testing.F) {
+	j := newJWT(f, auth.JWTOptions{CacheSize: -1})
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuerURL), jwt.WithAudience(audience), jwt.WithExpirationRequired())
+	for _, s := range []string{"", "..", "a.b.c", goodToken(), goodToken() + "=", strings.Repeat(".", 100)} {
+		f.Add(s)
+	}
+	f.Add(hs256(object{"alg": "HS256", "crit": []string{"x"}}, goodClaims()))
+	f.Fuzz(func(t *testing.T, token string) {
+		p, err := j.Authenticate(request("Bearer " + token))
+		if err != nil {
+			return
+		}
+		claims := jwt.RegisteredClaims{}
+		if _, err := parser.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return hmacKey, nil }); err != nil || claims.Subject != p.Subject {
+			t.Fatalf("%q gives %+v, and golang-jwt says %v", token, p, err)
+		}
+	})
+}
+
+// The header and the claims are fuzzed under a good signature: what is accepted
+// reads the same with encoding/json.
+func FuzzClaims(f *testing.F) {
+	j := newJWT(f, auth.JWTOptions{CacheSize: -1})
+	f.Add(`{"alg":"HS256"}`, text(goodClaims()))
+	f.Add(`{"alg":"HS256","typ":"at+jwt","kid":"a"}`, text(with(goodClaims(), "scope", "a b", "roles", []string{"x"}, "nbf", 1.5)))
+	f.Add(`{"alg":"HS256","crit":[]}`, text(with(goodClaims(), "cnf", 1)))
+	f.Add(`{"alg":"HS256","alg":"none"}`, `{"exp":1e400}`)
+	f.Add("{\"alg\":\"HS256\",\"\u212aid\":\"x\"}", `{"sub":"\ud83d\ude00","SUB":""}`)
+	f.Fuzz(func(t *testing.T, header, claims string) {
+		p, err := j.Authenticate(request("Bearer " + hs256(header, claims)))
+		if err != nil {
+			return
+		}
+		var h map[string]any
+		var c struct {
+			Iss, Sub, Jti string
+			Exp           float64
+			Nbf, Iat      float64
+			Aud           any
+			Cnf           any
+		}
+		if err := json.Unmarshal([]byte(header), &h); err != nil {
+			t.Fatalf("header %q: %v", header, err)
+		}
+		if err := json.Unmarshal([]byte(claims), &c); err != nil {
+			t.Fatalf("claims %q: %v", claims, err)
+		}
+		if h["alg"] != "HS256" || h["crit"] != nil || c.Cnf != nil || c.Aud == nil || c.Exp <= 0 {
+			t.Errorf("accepted: header %q, claims %q", header, claims)
+		}
+		if c.Iss != p.Issuer || c.Sub != p.Subject || c.Jti != p.TokenID || p.Subject == "" || float64(p.Expires.Unix()) > c.Exp || float64(p.Expires.Unix()) < c.Exp-1 {
+			t.Errorf("%+v from %q, where encoding/json reads %+v", p, claims, c)
+		}
+	})
+}
+
+// The scanner accepts nothing that encoding/json refuses, and what both accept
+// has the same names and values.
+func FuzzScanObject(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"a":1}`, `{"a":1,"a":2}`, `{"a":{"b":[1,2.5e3,null,true,"\u00e4\ud83d\ude00"]}}`, `{"a":-0}`, `{"a":01}`,
+		`{"a":"\ud800"}`, "{\"a\":\"\xff\"}", ` { "a" : [ ] } `, `{"\u0061":1}`, `{"a":1}x`, `[1]`, `{"a":1.}`, `{"a":"` + "\t" + `"}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := map[string]string{}
+		err := auth.ScanObject(s, func(name, value string) error {
+			got[name] = value
+			return nil
+		})
+		var want map[string]json.RawMessage
+		jsonErr := json.Unmarshal([]byte(s), &want)
+		if err != nil {
+			// Refused: encoding/json may take it for the reasons that the
+			// scanner is there for, but not what is plain.
+			if jsonErr == nil && want != nil && plain(s) {
+				t.Fatalf("%q is refused", s)
+			}
+			return
+		}
+		if jsonErr != nil || !utf8.ValidString(s) || len(got) != len(want) {
+			t.Fatalf("%q gives %v, and encoding/json %v, %v", s, got, want, jsonErr)
+		}
+		for name, value := range got {
+			if !bytes.Equal(bytes.TrimSpace(want[name]), []byte(value)) {
+				t.Fatalf("%q: %q is %q, and encoding/json says %q", s, name, value, want[name])
+			}
+			if v, ok := auth.StringValue(value); ok {
+				var w string
+				if err := json.Unmarshal([]byte(value), &w); err != nil || v != w {
+					t.Fatalf("%q is %q, and encoding/json says %q, %v", value, v, w, err)
+				}
+			}
+		}
+	})
+}
+
+// plain reports whether s has nothing that encoding/json is lax about: at most
+// one name, no escapes, no depth, valid UTF-8.
+func plain(s string) bool {
+	return utf8.ValidString(s) && strings.Count(s, ":") == 1 && !strings.ContainsAny(s, `\[`) && strings.Count(s, "{") == 1
+}
+
+// A hash that is read stays within the bounds, and reading one never panics.
+func FuzzHash(f *testing.F) {
+	for _, s := range []string{
+		"", "$", "$sha256$", "$argon2id$v=19$m=8,t=1,p=1$$", "$pbkdf2-sha256$i=1$", "$2a$04$", bcryptHash(), argonHash(), pbkdf2Hash(), pbkdf2Hash512(), sha256Hash(),
+		strings.Replace(argonHash(), "m=8", "m=8388608", 1), strings.Replace(pbkdf2Hash(), "i=1000", "i=99999999999999999999", 1),
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		_, clientsErr := auth.Clients(auth.Client{ID: "a", Secrets: []auth.Secret{{Hash: s}}})
+		if err := auth.ParseHash(s); (err == nil) != (clientsErr == nil) {
+			t.Fatalf("%q: parse %v, Clients %v", s, err, clientsErr)
+		} else if err != nil {
+			return
+		}
+		if len(s) > 300 || strings.Count(s, "$") < 2 || errors.Is(clientsErr, auth.ErrNoCredentials) {
+			t.Fatalf("%q was read", s)
+		}
+		// Cheap ones are also computed.
+		if strings.HasPrefix(s, "$sha256$") && auth.HashMatches(s, "no such secret") {
+			t.Fatalf("%q matches", s)
+		}
+	})
+}
