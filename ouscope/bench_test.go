@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/tenetkit/tenet/ouscope"
 )
@@ -113,6 +114,26 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
+func BenchmarkHandlerWithCookie(b *testing.B) {
+	h, r := cookieHandler(b)
+	w := httptest.NewRecorder()
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.Header())
+		h.ServeHTTP(w, r)
+	}
+}
+
+// cookieHandler returns a handler and a request that carries a signed choice.
+func cookieHandler(tb testing.TB) (http.Handler, *http.Request) {
+	tb.Helper()
+	s := newService(tb, map[string]string{"ann": "reader uk reader apac"}, ouscope.Options{CookieKeys: [][]byte{keyOne}, CacheTTL: time.Hour})
+	r := httptest.NewRequest(http.MethodGet, "/leads", nil)
+	r.Header.Set("Subject", "ann")
+	r.Header.Set("Cookie", pair(s.choose(tb, "ann", "apac")))
+	return s.scoper.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), r
+}
+
 func BenchmarkUnits(b *testing.B) {
 	scoper, r := bigScoper(b)
 	h := scoper.UnitsHandler()
@@ -145,6 +166,8 @@ func TestAllocations(t *testing.T) {
 	h := scoper.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
+	cookieH, cookieR := cookieHandler(t)
+	cookieH.ServeHTTP(w, cookieR)
 	tests := map[string]struct {
 		want float64
 		f    func()
@@ -157,6 +180,7 @@ func TestAllocations(t *testing.T) {
 		"SQL allocates text and arguments":  {2, func() { scope.SQL("postgres", "org_unit", 1) }},
 		"Resolve allocates nothing":         {0, func() { _, _ = scoper.Resolve(r) }},
 		"Handler allocates for the context": {2, func() { clear(w.Header()); h.ServeHTTP(w, r) }},
+		"a cookie costs one more":           {3, func() { clear(w.Header()); cookieH.ServeHTTP(w, cookieR) }},
 	}
 	for name, tt := range tests {
 		if got := testing.AllocsPerRun(100, tt.f); got > tt.want {

@@ -35,11 +35,11 @@ func (s *Scoper) choose(r *http.Request) (selection, error) {
 	if len(g.reach) == 0 {
 		return sel, nil
 	}
-	unit, err := s.choices.Choice(r.Context(), s.organization, subject)
+	unit, chosen, err := s.choice(r, subject)
 	if err != nil {
-		return selection{}, unavailable(err)
+		return selection{}, err
 	}
-	if unit == "" {
+	if !chosen {
 		sel.active = g.sole
 		return sel, nil
 	}
@@ -47,6 +47,31 @@ func (s *Scoper) choose(r *http.Request) (selection, error) {
 	// unit would put a write where nobody meant it.
 	sel.active = sel.position(unit)
 	return sel, nil
+}
+
+// choice returns the unit that the caller has chosen, if any.
+func (s *Scoper) choice(r *http.Request, subject string) (unit string, chosen bool, err error) {
+	if s.cookies != nil && s.cookies.uses(r) {
+		unit, chosen = s.cookies.choice(r, s.organization, subject)
+		return unit, chosen, nil
+	}
+	unit, err = s.choices.Choice(r.Context(), s.organization, subject)
+	if err != nil {
+		return "", false, unavailable(err)
+	}
+	return unit, unit != "", nil
+}
+
+// setChoice keeps the choice where choice finds it. An empty unit takes it back.
+func (s *Scoper) setChoice(w http.ResponseWriter, r *http.Request, subject, unit string) error {
+	if s.cookies != nil && s.cookies.uses(r) {
+		s.cookies.set(w, s.organization, subject, unit)
+		return nil
+	}
+	if err := s.choices.SetChoice(r.Context(), s.organization, subject, unit); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 func (s *Scoper) boundUnit(r *http.Request) (unit string, ok bool) {

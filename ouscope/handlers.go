@@ -105,7 +105,7 @@ func (s *Scoper) ActiveHandler() http.Handler {
 			return err
 		}
 		if r.Method == http.MethodPost || r.Method == http.MethodPut {
-			if err := s.setActive(r, &sel); err != nil {
+			if err := s.setActive(w, r, &sel); err != nil {
 				return err
 			}
 		}
@@ -123,8 +123,8 @@ func (s *Scoper) forget(w http.ResponseWriter, r *http.Request) error {
 		return s.unauthorized()
 	}
 	if _, bound := s.boundUnit(r); !bound {
-		if err := s.choices.SetChoice(r.Context(), s.organization, subject, ""); err != nil {
-			return unavailable(err)
+		if err := s.setChoice(w, r, subject, ""); err != nil {
+			return err
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -132,7 +132,7 @@ func (s *Scoper) forget(w http.ResponseWriter, r *http.Request) error {
 }
 
 // setActive reads the unit from the body and stores it as the caller's choice.
-func (s *Scoper) setActive(r *http.Request, sel *selection) error {
+func (s *Scoper) setActive(w http.ResponseWriter, r *http.Request, sel *selection) error {
 	body := reflect.New(s.body)
 	if err := httpjson.Decode(r, 0, body.Interface()); err != nil {
 		return err
@@ -147,8 +147,8 @@ func (s *Scoper) setActive(r *http.Request, sel *selection) error {
 		return errForbidden
 	}
 	if !sel.bound {
-		if err := s.choices.SetChoice(r.Context(), s.organization, sel.subject, *unit); err != nil {
-			return unavailable(err)
+		if err := s.setChoice(w, r, sel.subject, *unit); err != nil {
+			return err
 		}
 	}
 	sel.active = i

@@ -57,6 +57,29 @@ type Options struct {
 	// none: 403 or 400. If zero, 403.
 	MissingStatus int
 
+	// CookieKeys keeps the choices of browsers in a signed cookie (HttpOnly,
+	// Secure, SameSite=Lax, Path=/) instead of Choices, so that each browser
+	// has its own. A cookie is bound to its subject and Organization. The
+	// first key signs and all verify: put a new one in front, and drop the old
+	// when cookies of its time are gone. Each has at least 32 bytes of
+	// randomness. If empty, no cookie is read or written.
+	CookieKeys [][]byte
+
+	CookieName string // if empty, activeOu
+
+	// CookieHost gives the name the prefix __Host-, with which browsers take
+	// the cookie from this very host alone. Set it unless services on several
+	// hosts share the cookie's name.
+	CookieHost bool
+
+	// CookieInsecure lets the cookie travel without TLS, for development.
+	CookieInsecure bool
+
+	// CookieFor says which requests keep their choice in the cookie. If nil,
+	// those without an Authorization field: a browser that has logged in by
+	// a session, and not curl -u.
+	CookieFor func(*http.Request) bool
+
 	// Challenges are the WWW-Authenticate fields of the 401 for a request
 	// without a subject. If empty, Bearer. Authentication that runs first
 	// answers by itself.

@@ -15,6 +15,7 @@ type Scoper struct {
 	subject      func(*http.Request) (string, bool)
 	bound        func(*http.Request) (string, bool)
 	choices      ChoiceStore
+	cookies      *cookies // nil if not in use
 	implies      map[string][]string
 	organization string
 	mode         string
@@ -42,10 +43,15 @@ func New(dir Directory, subject func(*http.Request) (string, bool), opts Options
 	if err != nil {
 		return nil, fmt.Errorf("ouscope: New: %w", err)
 	}
+	cookies, err := newCookies(opts)
+	if err != nil {
+		return nil, fmt.Errorf("ouscope: New: %w", err)
+	}
 	s := &Scoper{
 		subject:      subject,
 		bound:        opts.Bound,
 		choices:      opts.Choices,
+		cookies:      cookies,
 		implies:      implies,
 		organization: opts.Organization,
 		mode:         opts.Mode,
