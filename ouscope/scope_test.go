@@ -115,9 +115,12 @@ func TestRolesAreAskedOfTheRowsOwnUnit(t *testing.T) {
 	}
 }
 
-func (s *service) resolve(t testing.TB, subject string) ouscope.Scope {
+func (s *service) resolve(t testing.TB, subject string, header ...string) ouscope.Scope {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for pair := range slices.Chunk(header, 2) {
+		r.Header.Set(pair[0], pair[1])
+	}
 	r.Header.Set("Subject", subject)
 	scope, err := s.scoper.Resolve(r)
 	if err != nil {
