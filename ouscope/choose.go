@@ -27,7 +27,7 @@ func (s *Scoper) choose(r *http.Request) (selection, error) {
 	if err != nil {
 		return selection{}, unavailable(err)
 	}
-	sel := selection{grants: g, cut: span{0, int32(len(g.tree.units))}, active: none}
+	sel := selection{grants: g, cut: g.tree.all(), active: none}
 	if unit, ok := s.boundUnit(r); ok {
 		sel.bind(unit)
 		return sel, nil

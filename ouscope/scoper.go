@@ -1,6 +1,7 @@
 package ouscope
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -113,6 +114,39 @@ func (s *Scoper) Resolve(r *http.Request) (Scope, error) {
 	if err != nil {
 		return Scope{}, err
 	}
+	return s.scope(sel)
+}
+
+// For returns the scope of the subject with the unit as the active one, or with
+// its only grant if the unit is empty, as a request with a credential bound to
+// that unit would get it now. It is for work without a request:
+//
+//   - a job goes on as the caller who started it, with the grants of the time
+//     at which it runs: For(ctx, scope.Subject(), scope.Active());
+//   - a system task has a subject of its own, whose roles stand in the
+//     directory like anybody's and can be revoked there.
+//
+// It fails as [Scoper.Resolve] does. The subject must not come from a client.
+func (s *Scoper) For(ctx context.Context, subject, unit string) (Scope, error) {
+	if subject == "" {
+		return Scope{}, errMissingRole
+	}
+	g, err := s.directory.grants(ctx, subject)
+	if err != nil {
+		return Scope{}, unavailable(err)
+	}
+	sel := selection{grants: g, cut: g.tree.all(), active: g.sole}
+	if unit != "" && sel.position(unit) == none && len(g.reach) > 0 {
+		return Scope{}, s.missing
+	}
+	if unit != "" {
+		sel.bind(unit)
+	}
+	return s.scope(sel)
+}
+
+// scope cuts what is selected to what the mode leaves of it.
+func (s *Scoper) scope(sel selection) (Scope, error) {
 	cut := sel.cut
 	switch {
 	case !overlap(sel.reach, cut):

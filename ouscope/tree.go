@@ -178,6 +178,9 @@ func (t *tree) find(id string) (int32, bool) {
 // subtree returns the span of the unit at i and all below it.
 func (t *tree) subtree(i int32) span { return span{i, t.end[i]} }
 
+// all returns the span of all units.
+func (t *tree) all() span { return span{0, int32(len(t.units))} }
+
 // organization returns the span of all units of the organization, which stand
 // together because the tops are sorted by it.
 func (t *tree) organization(name string) span {
