@@ -2,37 +2,222 @@ package integration
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/ulule/limiter/v3"
+	uluredis "github.com/ulule/limiter/v3/drivers/store/redis"
 
 	"github.com/tenetkit/tenet/ratelimit"
 	"github.com/tenetkit/tenet/ratelimit/ratelimittest"
 	"github.com/tenetkit/tenet/ratelimit/redisstore"
+	"github.com/tenetkit/tenet/ratelimit/ululestore"
 )
 
 // doWith is the line that the documentation of redisstore names.
-func doWith(rdb redis.Cmdable) redisstore.Do {
-	client := rdb.(interface {
-		Do(ctx context.Context, args ...any) *redis.Cmd
-	})
-	return func(ctx context.Context, args ...any) (any, error) { return client.Do(ctx, args...).Result() }
+func doWith(rdb *redis.Client) redisstore.Do {
+	return func(ctx context.Context, args ...any) (any, error) { return rdb.Do(ctx, args...).Result() }
 }
 
-func redisLimitStore(t testing.TB) (*redisstore.Store, *redis.Client) {
+func newRedisStore(t testing.TB, do redisstore.Do, prefix string) *redisstore.Store {
 	t.Helper()
-	rdb, prefix := redisClient(t)
-	store, err := redisstore.New(doWith(rdb), redisstore.Options{Prefix: prefix})
+	store, err := redisstore.New(do, redisstore.Options{Prefix: prefix})
 	if err != nil {
 		t.Fatalf("redisstore.New error = %v", err)
 	}
-	return store, rdb
+	return store
 }
 
 func TestRedisStoreIsAStore(t *testing.T) {
 	t.Parallel()
 	ratelimittest.TestStore(t, func(t *testing.T) ratelimit.Store {
-		store, _ := redisLimitStore(t)
-		return store
+		rdb, prefix := redisClient(t)
+		return newRedisStore(t, doWith(rdb), prefix)
 	}, ratelimittest.Options{})
+}
+
+func TestUluleStoreOnRedisIsAStore(t *testing.T) {
+	t.Parallel()
+	ratelimittest.TestStore(t, func(t *testing.T) ratelimit.Store {
+		rdb, prefix := redisClient(t)
+		windows, err := uluredis.NewStoreWithOptions(rdb, limiter.StoreOptions{Prefix: prefix})
+		if err != nil {
+			t.Fatalf("ulule's NewStoreWithOptions error = %v", err)
+		}
+		store, err := ululestore.New(windows)
+		if err != nil {
+			t.Fatalf("ululestore.New error = %v", err)
+		}
+		return store
+	}, ratelimittest.Options{Window: true})
+}
+
+// "three processes on one Redis: exact admits what one bucket admits"
+func TestThreeProcessesOnOneRedisAdmitWhatOneBucketAdmits(t *testing.T) {
+	t.Parallel()
+	rdb, prefix := redisClient(t)
+	rate := ratelimit.Rate{Limit: 1000, Period: 10 * time.Second, Burst: 300}
+	var admitted atomic.Int64
+	var workers sync.WaitGroup
+	start := time.Now()
+	for range 3 {
+		own := redis.NewClient(rdb.Options())
+		t.Cleanup(func() { own.Close() })
+		store := newRedisStore(t, doWith(own), prefix)
+		for range 8 {
+			workers.Go(func() {
+				for time.Since(start) < time.Second {
+					s, err := store.Take(t.Context(), "all", 1, rate)
+					if err != nil {
+						t.Errorf("Take error = %v", err)
+						return
+					}
+					if s.Allowed {
+						admitted.Add(1)
+					}
+				}
+			})
+		}
+	}
+	workers.Wait()
+	took := time.Since(start)
+	most := int64(rate.Burst) + int64(took/rate.Interval()) + 1
+	if got := admitted.Load(); got > most || got < most-10 {
+		t.Errorf("%d requests were admitted in %v, want %d", got, took, most)
+	}
+}
+
+func TestRedisStoreTakesOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	rdb, prefix := redisClient(t)
+	var trips atomic.Int64
+	do := doWith(rdb)
+	store := newRedisStore(t, func(ctx context.Context, args ...any) (any, error) {
+		trips.Add(1)
+		return do(ctx, args...)
+	}, prefix)
+	take := func() {
+		t.Helper()
+		if _, err := store.Take(t.Context(), "k", 1, ratelimit.Rate{Limit: 5, Period: time.Hour, Burst: 5}); err != nil {
+			t.Fatalf("Take error = %v", err)
+		}
+	}
+	take() // makes the script known
+	trips.Store(0)
+	for range 10 { // five of them refused
+		take()
+	}
+	if got := trips.Load(); got != 10 {
+		t.Errorf("10 requests took %d round trips, want 10", got)
+	}
+}
+
+// A bucket left behind by a clock that was ahead, or that somebody has damaged.
+func TestRedisStoreOutlivesWhatItFinds(t *testing.T) {
+	t.Parallel()
+	rdb, prefix := redisClient(t)
+	store := newRedisStore(t, doWith(rdb), prefix)
+	rate := ratelimit.Rate{Limit: 100, Period: time.Minute, Burst: 200}
+	now, err := rdb.Time(t.Context()).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix := now.Unix()
+	tests := map[string]struct {
+		value     string
+		remaining int // after a cost of 1
+		allowed   bool
+	}{
+		"a year ahead":        {value: fmt.Sprintf("%d.000000000", unix+365*24*3600)},
+		"an hour ahead":       {value: fmt.Sprintf("%d.000000000", unix+3600)},
+		"a thousand years":    {value: fmt.Sprintf("%d.000000000", unix+1000*365*24*3600)},
+		"an hour behind":      {value: fmt.Sprintf("%d.000000000", unix-3600), remaining: 199, allowed: true},
+		"at the epoch":        {value: "0.000000000", remaining: 199, allowed: true},
+		"a minute ahead, off": {value: fmt.Sprintf("%d.999999999", unix+119)},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			key := strings.ReplaceAll(name, " ", "-")
+			if err := rdb.Set(t.Context(), prefix+key, tt.value, 0).Err(); err != nil {
+				t.Fatal(err)
+			}
+			s, err := store.Take(t.Context(), key, 1, rate)
+			if name == "a minute ahead, off" {
+				// Nearly empty: a request may have come back since.
+				if err != nil || s.Remaining > 2 {
+					t.Errorf("Take = %+v, %v, want an empty bucket", s, err)
+				}
+				return
+			}
+			if err != nil || s.Allowed != tt.allowed || s.Remaining != tt.remaining {
+				t.Errorf("Take = %+v, %v, want allowed: %t, remaining %d", s, err, tt.allowed, tt.remaining)
+			}
+			if s.Next > rate.Interval() || s.Reset > time.Minute {
+				t.Errorf("Take = %+v, want nobody to wait longer than an empty bucket takes", s)
+			}
+		})
+	}
+}
+
+func TestRedisStoreKeepsKeysNoLongerThanNeeded(t *testing.T) {
+	t.Parallel()
+	rdb, prefix := redisClient(t)
+	store := newRedisStore(t, doWith(rdb), prefix)
+	rate := ratelimit.Rate{Limit: 100, Period: time.Minute, Burst: 200}
+	for cost, want := range map[int]time.Duration{1: 600 * time.Millisecond, 100: time.Minute, 200: 2 * time.Minute} {
+		key := strconv.Itoa(cost)
+		if _, err := store.Take(t.Context(), key, cost, rate); err != nil {
+			t.Fatalf("Take error = %v", err)
+		}
+		ttl, err := rdb.PTTL(t.Context(), prefix+key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The key may be gone by now, -2.
+		if ttl > want+2*time.Millisecond || ttl == -1 {
+			t.Errorf("the key of a cost of %d lives for %v, want at most %v", cost, ttl, want)
+		}
+		if _, err := store.Take(t.Context(), key, -cost, rate); err != nil {
+			t.Fatalf("Take error = %v", err)
+		}
+		if n := rdb.Exists(t.Context(), prefix+key).Val(); n != 0 {
+			t.Errorf("the key of a full bucket exists, want it gone")
+		}
+	}
+}
+
+// The whole contract, counted in Redis.
+func TestTheContractOnRedis(t *testing.T) {
+	t.Parallel()
+	rdb, prefix := redisClient(t)
+	l, err := ratelimit.New(newRedisStore(t, doWith(rdb), prefix), ratelimit.Header("X-Client"), ratelimit.Options{
+		Timeout:  10 * time.Second, // it is not the outage that is tested
+		Policies: []ratelimit.Policy{{Limit: 100, Period: time.Hour, Burst: 200}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := l.Handler(http.NotFoundHandler())
+	for n := 1; n <= 201; n++ {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("X-Client", "alice")
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		want, remaining := http.StatusNotFound, max(200-n, 0)
+		if n == 201 {
+			want = http.StatusTooManyRequests
+		}
+		if rec.Code != want || rec.Header().Get("X-RateLimit-Remaining") != strconv.Itoa(remaining) {
+			t.Fatalf("request %d = %d %v, want %d with %d remaining", n, rec.Code, rec.Header(), want, remaining)
+		}
+	}
 }
