@@ -136,6 +136,9 @@ func (out *imported) report(index int, err *apierror.Error) {
 		failures = []apierror.FieldError{{Field: err.Details.Field, Code: code, Message: err.Message}}
 	}
 	for _, f := range failures {
+		if rest, ok := strings.CutPrefix(f.Message, strictjson.Label("")); ok && f.Field == "" {
+			f.Message = "Row" + rest
+		}
 		if len(out.Errors) == maxRowErrors {
 			out.Omitted++
 			continue

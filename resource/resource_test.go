@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/resource"
 )
 
@@ -112,3 +114,26 @@ func serveURL(h http.Handler, scope units, u *url.URL) *httptest.ResponseRecorde
 	h.ServeHTTP(rec, within(r, scope))
 	return rec
 }
+
+func newRequest(method, target, body, media string) *http.Request {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Header.Set("Content-Type", cmp.Or(media, "application/json"))
+	return r
+}
+
+// answer returns what a client gets for an error.
+func answer(r *http.Request, err error) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	answerTo(rec, r, err)
+	return rec
+}
+
+func answerTo(w http.ResponseWriter, r *http.Request, err error) {
+	if err != nil {
+		apierror.Write(w, r, err)
+	}
+}
+
+type creator struct{}
+
+func (creator) Create(_ context.Context, _ resource.Scope, lead Lead) (Lead, error) { return lead, nil }

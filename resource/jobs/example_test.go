@@ -1,0 +1,68 @@
+package jobs_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/tenetkit/tenet/resource"
+	"github.com/tenetkit/tenet/resource/jobs"
+)
+
+type Lead struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Value     float64   `json:"value"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+type LeadInput struct {
+	Name  string  `json:"name" validate:"required"`
+	Value float64 `json:"value" validate:"gte=0"`
+}
+
+// An import of leads, two of which are bad: they are reported by their index,
+// the others go in.
+func Example() {
+	store, err := resource.NewMemory[Lead]("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	leads, err := resource.New[Lead, LeadInput]("/leads", store, resource.Options{Unscoped: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
+	runner, err := jobs.New(caller, jobs.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/leads", leads)
+	mux.Handle("POST /leads/import", runner.Start(leads.Import))
+	mux.Handle("/jobs/{id}", runner.Handler())
+
+	body := `[{"name":"Ada"},{"name":""},{"name":"Bob","value":3},{"name":"Eve","value":-1}]`
+	r := httptest.NewRequest("POST", "/leads/import", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	accepted := httptest.NewRecorder()
+	mux.ServeHTTP(accepted, r)
+	fmt.Println(accepted.Code, "Retry-After:", accepted.Header().Get("Retry-After"))
+
+	// A server does this when it shuts down. Here it is how the example waits.
+	if err := runner.Close(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	job := httptest.NewRecorder()
+	mux.ServeHTTP(job, httptest.NewRequest("GET", accepted.Header().Get("Location"), nil))
+	text := job.Body.String()
+	fmt.Println(job.Code, text[strings.Index(text, `"counts"`):])
+	// Output:
+	// 202 Retry-After: 1
+	// 200 "counts":{"total":4,"succeeded":2,"failed":2},"errors":[{"index":1,"field":"name","code":"required","message":"Name is required"},{"index":3,"field":"value","code":"min","message":"Value must be 0 or more"}]}
+}
