@@ -128,7 +128,7 @@ func (t *table) print(w io.Writer) {
 			c := t.costs[[2]string{scenario, name}]
 			ratio := ""
 			if tenet != nil && c != tenet {
-				ratio = fmt.Sprintf("%.2f", medianRatio(tenet.ns, c.ns))
+				ratio = ratioDigits(medianRatio(tenet.ns, c.ns))
 			}
 			fmt.Fprintf(w, "| %s | %s | %s | %.0f | %.0f | %s |\n", scenario, name, digits(c.least()), c.bytes, c.allocs, ratio)
 		}
@@ -153,6 +153,14 @@ func medianRatio(a, b []float64) float64 {
 		return (ratios[mid-1] + ratios[mid]) / 2
 	}
 	return ratios[mid]
+}
+
+// ratioDigits writes a ratio with two digits that mean something.
+func ratioDigits(r float64) string {
+	if r < 0.1 {
+		return strconv.FormatFloat(r, 'g', 2, 64)
+	}
+	return strconv.FormatFloat(r, 'f', 2, 64)
 }
 
 // digits writes a time with a fraction only where it matters.
