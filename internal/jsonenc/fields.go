@@ -15,20 +15,25 @@ type field struct {
 	tagged bool  // the name comes from a tag
 	index  []int // the path to it through embedded structs
 
-	omitEmpty, omitZero, quoted bool
-	isZero                      func(reflect.Value) bool // for omitZero
+	omitEmpty, omitZero bool
+	isZero              func(reflect.Value) bool // for omitZero
+
+	odd bool // the tag asks for what is left to encoding/json
 
 	prefix  string // `,"name":`
 	encoder *Encoder
 }
 
 func (b builder) structure(t reflect.Type) appender {
-	fields := fieldsOf(t)
+	found := collect(t)
+	// The string option is not worth a second way to write everything, and of
+	// malformed tags the versions of encoding/json think differently.
+	if slices.ContainsFunc(found, func(f field) bool { return f.odd }) {
+		return standard
+	}
+	fields := dominant(found)
 	for i := range fields {
 		f := &fields[i]
-		if f.quoted {
-			return standard // rare, and not worth a second way to write everything
-		}
 		ft := fieldType(t, f.index)
 		f.prefix = string(AppendString([]byte{','}, f.name)) + ":"
 		f.encoder = b.encoder(ft)
@@ -87,10 +92,10 @@ func fieldType(t reflect.Type, index []int) reflect.Type {
 	return t
 }
 
-// fieldsOf returns the members of t in their order: Go's rules for embedded
-// fields, in which a name from a tag wins over one at the same depth without.
-func fieldsOf(t reflect.Type) []field {
-	found := collect(t)
+// dominant returns those of the fields found that become members, in their order:
+// Go's rules for embedded fields, in which a name from a tag wins over one at the
+// same depth without.
+func dominant(found []field) []field {
 	slices.SortFunc(found, func(a, b field) int {
 		if c := cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(len(a.index), len(b.index))); c != 0 {
 			return c
@@ -179,17 +184,15 @@ func describe(sf reflect.StructField) (f field, promoted reflect.Type, ok bool) 
 	if tag == "-" {
 		return f, nil, false
 	}
-	name, options, _ := strings.Cut(tag, ",")
-	if !validName(name) {
-		name = ""
-	}
+	name, options, found := strings.Cut(tag, ",")
+	f.odd = name != "" && !validName(name)
 	if elem = sf.Type; elem.Name() == "" && elem.Kind() == reflect.Pointer {
 		elem = elem.Elem()
 	}
 	if name == "" && sf.Anonymous && elem.Kind() == reflect.Struct {
 		return f, elem, true
 	}
-	f = field{name: name, tagged: name != ""}
+	f.name, f.tagged = name, name != ""
 	if name == "" {
 		f.name = sf.Name
 	}
@@ -199,15 +202,11 @@ func describe(sf reflect.StructField) (f field, promoted reflect.Type, ok bool) 
 			f.omitEmpty = true
 		case "omitzero":
 			f.omitZero = true
-		case "string":
-			f.quoted = quotable(elem.Kind())
+		default: // string, one that nobody knows, or none behind a comma
+			f.odd = f.odd || found
 		}
 	}
 	return f, nil, true
-}
-
-func quotable(k reflect.Kind) bool {
-	return k >= reflect.Bool && k <= reflect.Float64 || k == reflect.String
 }
 
 func validName(name string) bool {
