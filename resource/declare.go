@@ -62,10 +62,10 @@ func declare(row, input reflect.Type, opts Options) (*declaration, error) {
 	if err := d.compileRules(input); err != nil {
 		return nil, fmt.Errorf("input %v: %w", input, err)
 	}
-	if d.filters, err = d.choose("Filter", opts.Filter); err != nil {
+	if d.filters, err = d.choose("Options.Filter", opts.Filter); err != nil {
 		return nil, err
 	}
-	d.sorts, err = d.choose("Sort", opts.Sort)
+	d.sorts, err = d.choose("Options.Sort", opts.Sort)
 	return d, err
 }
 
@@ -144,13 +144,13 @@ func (d *declaration) choose(option string, names []string) (map[string]*rowtype
 		f := rowtype.Find(d.rowFields, name)
 		switch {
 		case f == nil:
-			return nil, fmt.Errorf("Options.%s: the row has no field with the JSON name %q", option, name)
+			return nil, fmt.Errorf("%s: the row has no field with the JSON name %q", option, name)
 		case f.Kind == rowtype.JSON:
-			return nil, fmt.Errorf("Options.%s: field %s (%q) is a %v, which has no order", option, f.GoName, name, f.Type)
+			return nil, fmt.Errorf("%s: field %s (%q) is a %v, which has no order", option, f.GoName, name, f.Type)
 		case chosen[name] != nil:
-			return nil, fmt.Errorf("Options.%s: %q is listed twice", option, name)
+			return nil, fmt.Errorf("%s: %q is listed twice", option, name)
 		case strings.ContainsAny(name, "=!<>,&#+% ") || strings.HasPrefix(name, "-"):
-			return nil, fmt.Errorf("Options.%s: the name %q cannot be written in a query", option, name)
+			return nil, fmt.Errorf("%s: the name %q cannot be written in a query", option, name)
 		}
 		chosen[name] = f
 	}

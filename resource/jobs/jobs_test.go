@@ -139,7 +139,7 @@ func TestHowJobsEnd(t *testing.T) {
 		"a list":             {func(context.Context) (any, error) { return []int{}, nil }, `"status":"succeeded","result":[]`},
 		"an error":           {func(context.Context) (any, error) { return nil, errors.New("dial 10.0.0.7: secret") }, internal},
 		"a panic":            {func(context.Context) (any, error) { panic("secret") }, internal},
-		"a nil panic":        {func(context.Context) (any, error) { panic(nil) }, internal}, //nolint:govet // on purpose
+		"a nil panic":        {func(context.Context) (any, error) { panic(nil) }, internal},
 		"the goroutine ends": {func(context.Context) (any, error) { runtime.Goexit(); return 7, nil }, internal},
 		"no JSON":            {func(context.Context) (any, error) { return func() {}, nil }, internal},
 		"a panic in MarshalJSON": {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/tenetkit/tenet/resource"
@@ -100,9 +101,9 @@ func (s suite[Row]) ids(t *testing.T, rows []Row) string {
 		t.Fatal(err)
 	}
 	f := rowtype.Find(fields, "id")
-	out := ""
+	var out strings.Builder
 	for i := range rows {
-		out += fmt.Sprint(f.Value(reflect.ValueOf(&rows[i]).Elem()), " ")
+		out.WriteString(fmt.Sprint(f.Value(reflect.ValueOf(&rows[i]).Elem()), " "))
 	}
-	return out
+	return out.String()
 }
