@@ -19,7 +19,7 @@ const (
 // Call it before the work is done: a 406 after a row was created would be a lie.
 func CheckAccept(r *http.Request) error {
 	if _, ok := accepts(r.Header["Accept"]); !ok {
-		return New(http.StatusNotAcceptable, "")
+		return errNotAcceptable
 	}
 	return nil
 }
@@ -32,7 +32,8 @@ func wantsProblem(r *http.Request) bool {
 
 // accepts reads the Accept field (RFC 9110, section 12.5.1). It reports whether
 // an error is wanted as problem details and whether JSON is acceptable at all.
-// Elements that it cannot read are passed over.
+// Elements that it cannot read are passed over; a field in which there is nothing
+// to read is as good as none.
 func accepts(fields []string) (problem, ok bool) {
 	if len(fields) == 0 {
 		return false, true
@@ -46,13 +47,10 @@ func accepts(fields []string) (problem, ok bool) {
 	for _, field := range fields {
 		for element := range strings.SplitSeq(field, ",") {
 			media, q, valid := mediaRange(element)
-			if media == "" {
-				continue
-			}
-			empty = false
 			if !valid {
 				continue
 			}
+			empty = false
 			rank := -1
 			switch media {
 			case problemType:
@@ -69,13 +67,9 @@ func accepts(fields []string) (problem, ok bool) {
 			}
 		}
 	}
-	if empty {
-		return false, true
-	}
-	named := problemWeight > 0
 	// A wildcard that also covers JSON does not outweigh a type named by name.
-	problem = named && (specific < 2 || problemWeight >= weight)
-	return problem, named || weight > 0
+	problem = problemWeight > 0 && (specific < 2 || problemWeight >= weight)
+	return problem, empty || problemWeight >= 0 || weight > 0
 }
 
 // mediaRange splits one element of an Accept field into its type in lower case
@@ -83,17 +77,27 @@ func accepts(fields []string) (problem, ok bool) {
 func mediaRange(element string) (media string, q float64, valid bool) {
 	media, params, _ := strings.Cut(element, ";")
 	media = strings.ToLower(strings.Trim(media, " \t"))
+	if !strings.Contains(media, "/") {
+		return "", 0, false
+	}
 	q = 1
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, found := strings.Cut(param, "=")
 		if !found || !strings.EqualFold(strings.Trim(name, " \t"), "q") {
 			continue
 		}
-		parsed, err := strconv.ParseFloat(strings.Trim(value, " \t"), 64)
-		if err != nil || !(parsed >= 0 && parsed <= 1) {
-			return media, 0, false
+		if q, valid = weightOf(strings.Trim(value, " \t")); !valid {
+			return "", 0, false
 		}
-		q = parsed
 	}
 	return media, q, true
+}
+
+// weightOf reads a weight: 0 to 1 with at most three digits after the point.
+func weightOf(s string) (float64, bool) {
+	if s == "" || len(s) > 5 || s[0] != '0' && s[0] != '1' || len(s) > 1 && s[1] != '.' {
+		return 0, false
+	}
+	q, err := strconv.ParseFloat(s, 64)
+	return q, err == nil && q <= 1
 }

@@ -41,96 +41,95 @@ func appendDetails(b []byte, d Details, requestID string) []byte {
 		return b
 	}
 	b = append(b, `,"details":{`...)
-	comma := false
-	member := func(name, value string) {
-		if value == "" {
-			return
-		}
-		if comma {
-			b = append(b, ',')
-		}
-		comma = true
-		b = append(b, '"')
-		b = append(b, name...)
-		b = append(b, `":`...)
-		b = appendString(b, value)
+	start := len(b)
+	if d.Field != "" {
+		b = appendMember(b, `"field":`, d.Field)
 	}
-	member("field", d.Field)
-	member("code", d.Code)
+	if d.Code != "" {
+		b = appendMember(b, `"code":`, d.Code)
+	}
 	if len(d.Errors) > 0 {
-		if comma {
-			b = append(b, ',')
-		}
-		comma = true
 		b = append(b, `"errors":[`...)
-		for i, f := range d.Errors {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(b, `{"field":`...)
-			b = appendString(b, f.Field)
-			b = append(b, `,"code":`...)
-			b = appendString(b, f.Code)
-			b = append(b, `,"message":`...)
-			b = appendString(b, f.Message)
-			b = append(b, '}')
+		for _, f := range d.Errors {
+			b = append(b, '{')
+			b = appendMember(b, `"field":`, f.Field)
+			b = appendMember(b, `"code":`, f.Code)
+			b = appendMember(b, `"message":`, f.Message)
+			b = append(b[:len(b)-1], '}', ',')
 		}
-		b = append(b, ']')
+		b = append(b[:len(b)-1], ']', ',')
 	}
-	member("request_id", requestID)
+	if requestID != "" {
+		b = appendMember(b, `"request_id":`, requestID)
+	}
+	if len(b) > start {
+		b = b[:len(b)-1] // the last comma
+	}
 	return append(b, '}')
+}
+
+// appendMember appends one member and a comma.
+func appendMember(b []byte, name, value string) []byte {
+	b = append(b, name...)
+	b = appendString(b, value)
+	return append(b, ',')
 }
 
 const hex = "0123456789abcdef"
 
-// appendString appends s as a JSON string the way encoding/json does, with <, >
-// and & escaped. It is written out here because this package links nothing but
-// the standard library, and encoding/json would cost a buffer and reflection on
-// every refused request.
+// plain tells the bytes that stand in a JSON string as they are. encoding/json
+// escapes <, > and & too, for bodies that end up in HTML.
+var plain = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+	}
+	return table
+}()
+
+// appendString appends s as a JSON string the way encoding/json does. It is written
+// out here because this package links nothing but the standard library, and
+// encoding/json would cost a buffer and reflection on every refused request.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' {
-				i++
-				continue
-			}
-			b = append(b, s[start:i]...)
-			switch c {
-			case '"', '\\':
-				b = append(b, '\\', c)
-			case '\b':
-				b = append(b, `\b`...)
-			case '\f':
-				b = append(b, `\f`...)
-			case '\n':
-				b = append(b, `\n`...)
-			case '\r':
-				b = append(b, `\r`...)
-			case '\t':
-				b = append(b, `\t`...)
-			default:
-				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
-			}
+		if plain[c] {
 			i++
-			start = i
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b = append(b, s[start:i]...)
-			b = append(b, `\ufffd`...)
-		case r == '\u2028' || r == '\u2029':
-			b = append(b, s[start:i]...)
-			b = append(b, '\\', 'u', '2', '0', '2', hex[r&0xF])
-		default:
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
 			i += size
+			if r == utf8.RuneError && size == 1 {
+				b = append(b, s[start:i-1]...)
+				b = append(b, `\ufffd`...)
+				start = i
+			} else if r == '\u2028' || r == '\u2029' {
+				b = append(b, s[start:i-size]...)
+				b = append(b, '\\', 'u', '2', '0', '2', hex[r&0xF])
+				start = i
+			}
 			continue
 		}
-		i += size
+		b = append(b, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\b':
+			b = append(b, `\b`...)
+		case '\f':
+			b = append(b, `\f`...)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		default:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
+		}
+		i++
 		start = i
 	}
 	b = append(b, s[start:]...)
@@ -153,7 +152,7 @@ var (
 func makeReady(encode func([]byte, *Error, string) []byte) (table [200]ready) {
 	for i := range table {
 		body := encode(nil, &Error{Status: 400 + i}, "")
-		table[i] = ready{body: body, length: []string{strconv.Itoa(len(body))}}
+		table[i] = ready{body: body, length: contentLength(len(body))}
 	}
 	return table
 }

@@ -59,6 +59,9 @@ type FieldError struct {
 // Error returns the status, the code, the message and the cause. It is meant for
 // logs: unlike the body that [Write] sends it includes the text of the cause.
 func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s: %s", e.status(), e.code(), e.message())
 	if e.Details.Field != "" {
@@ -71,7 +74,12 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns the cause given to [Error.Wrap], or nil.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
 
 // Is reports whether target is an [*Error] with the code of e. A target that has
 // a Details.Code matches only an error with the same one, so that
@@ -82,8 +90,8 @@ func (e *Error) Unwrap() error { return e.cause }
 // for that one reason.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
-	if !ok {
-		return false
+	if !ok || e == nil || t == nil {
+		return ok && e == t
 	}
 	return t.code() == e.code() && (t.Details.Code == "" || t.Details.Code == e.Details.Code)
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // From returns the [*Error] that err stands for, never nil:
@@ -21,14 +22,15 @@ import (
 //   - anything else: 500, which wraps err and shows nothing of it.
 //
 // The mappings of [Options] are not asked, since they belong to a request; [Write]
-// asks them.
+// asks them. [Write] also takes errors of encoding/json for the server's own where
+// the request has no body.
 func From(err error) *Error { return from(&Options{}, nil, err) }
 
 func from(opts *Options, r *http.Request, err error) *Error {
 	if err == nil {
 		return errInternal
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*Error](err); ok && e != nil {
 		return e
 	}
 	for _, m := range opts.Mappings {
@@ -36,8 +38,12 @@ func from(opts *Options, r *http.Request, err error) *Error {
 			return keepCause(e, err)
 		}
 	}
-	if e := fromJSON(err); e != nil {
-		return e
+	// Where no body came, the JSON that is wrong is somebody else's.
+	body := r == nil || r.Body != nil && r.Body != http.NoBody
+	if body {
+		if e := fromJSON(err); e != nil {
+			return e
+		}
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return New(http.StatusRequestEntityTooLarge,
@@ -47,8 +53,8 @@ func from(opts *Options, r *http.Request, err error) *Error {
 		return Unavailable(time.Second).Wrap(err)
 	}
 	// A json.Decoder tells of a body that is empty or ends early by these two
-	// values, bare. Wrapped, or where no body came, they are somebody else's.
-	if (err == io.EOF || err == io.ErrUnexpectedEOF) && r != nil && r.Body != nil && r.Body != http.NoBody {
+	// values, bare. Wrapped they are somebody else's.
+	if (err == io.EOF || err == io.ErrUnexpectedEOF) && r != nil && body {
 		return BadRequest("", "json", "Request body is empty or ends early")
 	}
 	return errInternal.Wrap(err)
@@ -60,21 +66,36 @@ func fromJSON(err error) *Error {
 		return BadRequest("", "json", fmt.Sprintf("Request body is not valid JSON at byte %d", syntax.Offset))
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		field := wrong.Field
+		field := shorten(wrong.Field)
 		name := field
 		if name == "" {
 			name = "Request body"
 		}
-		return BadRequest(field, "type", fmt.Sprintf("%s has the wrong type: %s at byte %d", name, wrong.Value, wrong.Offset))
+		kind, _, _ := strings.Cut(wrong.Value, " ") // the rest is the number, however long
+		return BadRequest(field, "type", fmt.Sprintf("%s has the wrong type: %s at byte %d", name, shorten(kind), wrong.Offset))
 	}
 	// DisallowUnknownFields has no error type; where its words change, the error
 	// falls through and is answered as a 500, as any unknown error is.
 	if quoted, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		if field, err := strconv.Unquote(quoted); err == nil {
+			field = shorten(field)
 			return BadRequest(field, "unknown", "Unknown field "+field)
 		}
 	}
 	return nil
+}
+
+// shorten bounds how much of a name that the client has made up comes back.
+func shorten(name string) string {
+	const most = 64
+	if len(name) <= most {
+		return name
+	}
+	end := most
+	for end > 0 && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end] + "…"
 }
 
 // keepCause lets the log and errors.Is reach err where the mapping forgot it.

@@ -1,7 +1,9 @@
 package apierror
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"path"
 )
@@ -66,12 +68,21 @@ func (w *responseWriter) answerForRouter(r *http.Request, status int) bool {
 		return true
 	case r.Pattern != "":
 		return false
-	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusBadRequest:
-		Write(w, r, New(status, ""))
-		w.dropBody = true
-		return true
 	}
-	return false
+	var err error
+	switch status {
+	case http.StatusNotFound:
+		err = errNotFound
+	case http.StatusMethodNotAllowed:
+		err = errMethodNotAllowed
+	case http.StatusBadRequest:
+		err = errBadRequest
+	default:
+		return false
+	}
+	Write(w, r, err)
+	w.dropBody = true
+	return true
 }
 
 // routerRedirect reports whether a redirect to location is the mux's own. A path
@@ -106,6 +117,17 @@ func (w *responseWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// WriteString keeps the server's way of not copying a string.
+func (w *responseWriter) WriteString(s string) (int, error) {
+	if !w.wroteHeader {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.dropBody {
+		return len(s), nil
+	}
+	return io.WriteString(w.ResponseWriter, s)
+}
+
 // ReadFrom keeps the server's fast path for files.
 func (w *responseWriter) ReadFrom(src io.Reader) (int64, error) {
 	if !w.wroteHeader {
@@ -127,6 +149,16 @@ func (w *responseWriter) FlushError() error {
 
 // Flush serves handlers that look for an http.Flusher.
 func (w *responseWriter) Flush() { _ = w.FlushError() }
+
+// Hijack serves handlers that look for an http.Hijacker, and remembers that there
+// is nothing left to answer.
+func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.router, w.wroteHeader = nil, true
+	}
+	return conn, rw, err
+}
 
 // Unwrap serves http.ResponseController.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -124,8 +124,15 @@ type state struct {
 	id       string
 }
 
+// noState stands in for the state where Recover did not run. All requests share
+// it, so it remembers no id.
+var noState = &state{settings: &Options{}}
+
 // requestID makes the id when it is first asked for: most requests never need one.
 func (s *state) requestID() string {
+	if s == noState {
+		return rand.Text()
+	}
 	s.once.Do(func() { s.id = rand.Text() })
 	return s.id
 }
@@ -134,12 +141,12 @@ func (s *state) setRequestID(id string) {
 	s.once.Do(func() { s.id = id })
 }
 
-// stateFrom returns what Recover left, or a fresh state where it did not run.
+// stateFrom returns what Recover left, or noState.
 func stateFrom(ctx context.Context) *state {
 	if c, ok := ctx.Value(contextKey{}).(*requestContext); ok {
 		return &c.state
 	}
-	return &state{settings: &Options{}}
+	return noState
 }
 
 // soundID keeps what would break a log line, a header or a body out of them.

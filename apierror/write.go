@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // Values under canonical keys, shared by all answers: assigning them allocates
@@ -64,26 +66,39 @@ func NotFoundHandler(w http.ResponseWriter, r *http.Request) {
 }
 
 // MethodNotAllowedHandler answers the contract's 405 and keeps the Allow field
-// that the router has set: chi's r.MethodNotAllowed(apierror.MethodNotAllowedHandler).
+// that the router has set. Chi (v5) sets none for a handler of one's own, so there
+// it has to be put together first:
+//
+//	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+//		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+//			if router.Match(chi.NewRouteContext(), method, r.URL.Path) {
+//				w.Header().Add("Allow", method)
+//			}
+//		}
+//		apierror.MethodNotAllowedHandler(w, r)
+//	})
 func MethodNotAllowedHandler(w http.ResponseWriter, r *http.Request) {
 	Write(w, r, errMethodNotAllowed)
 }
 
+// The answers that this package gives by itself.
 var (
+	errBadRequest       = New(http.StatusBadRequest, "")
 	errNotFound         = New(http.StatusNotFound, "")
 	errMethodNotAllowed = New(http.StatusMethodNotAllowed, "")
 	errInternal         = New(http.StatusInternalServerError, "")
+	errNotAcceptable    = New(http.StatusNotAcceptable, "")
 )
 
 // send writes the answer: headers first, the whole body in one piece.
 func send(w http.ResponseWriter, r *http.Request, st *state, e *Error) {
 	h := w.Header()
-	for _, name := range staleHeaders {
-		delete(h, name)
+	if len(h) > 0 {
+		for _, name := range staleHeaders {
+			delete(h, name)
+		}
 	}
-	for name, values := range e.Header {
-		h[http.CanonicalHeaderKey(name)] = values
-	}
+	setHeader(h, e.Header)
 	problem := st.settings.Problem || wantsProblem(r)
 	if problem {
 		h["Content-Type"] = headerProblem
@@ -110,9 +125,41 @@ func send(w http.ResponseWriter, r *http.Request, st *state, e *Error) {
 	} else {
 		*buf = appendError((*buf)[:0], e, requestID)
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(*buf))}
+	h["Content-Length"] = contentLength(len(*buf))
 	w.WriteHeader(e.status())
 	writeBody(w, r, *buf)
+}
+
+// setHeader copies an error's own headers. Most have one of three, which are looked
+// up instead of walking the map. The values are clipped, because the Error is shared
+// and somebody further out may add to the answer's.
+func setHeader(h, own http.Header) {
+	if len(own) == 1 {
+		for _, name := range [...]string{"Retry-After", "Www-Authenticate", "Allow"} {
+			if values, ok := own[name]; ok {
+				h[name] = slices.Clip(values)
+				return
+			}
+		}
+	}
+	for name, values := range own {
+		h[http.CanonicalHeaderKey(name)] = slices.Clip(values)
+	}
+}
+
+// lengths keeps the Content-Length of short bodies once one was needed.
+var lengths [1024]atomic.Pointer[[1]string]
+
+func contentLength(n int) []string {
+	if n >= len(lengths) {
+		return []string{strconv.Itoa(n)}
+	}
+	value := lengths[n].Load()
+	if value == nil {
+		value = &[1]string{strconv.Itoa(n)}
+		lengths[n].Store(value)
+	}
+	return value[:]
 }
 
 func writeBody(w http.ResponseWriter, r *http.Request, body []byte) {
