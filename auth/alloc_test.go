@@ -19,7 +19,7 @@ func TestAllocations(t *testing.T) {
 		"no credentials": 0,
 		"Basic sha256":   4,
 		"Basic seen":     4,
-		"Basic wrong":    1,
+		"Basic wrong":    2,
 	}
 	for name, f := range cases(t) {
 		f()

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tenetkit/tenet/apierror"
 )
 
 var (
@@ -46,6 +48,27 @@ type BasicOptions struct {
 	// MaxWaiting is how many callers may wait for a slow hash, beyond which they
 	// are answered with 503. If zero, 64 times MaxHashes.
 	MaxWaiting int
+
+	// MaxFailures is how often a minute an address may fail for one client id,
+	// beyond which it is answered with 429. If zero, 300; if negative, there is
+	// no limit. A secret that was seen before, or whose hash is a fast one, is
+	// accepted all the same: nobody locks another out by failing.
+	MaxFailures int
+
+	// Address returns the address of the caller, as a rule from what your
+	// proxies say. If nil, it is the remote end of the connection, which behind
+	// a proxy is one for all: then set it.
+	Address func(*http.Request) string
+
+	// MaxAddressFailures is how often a minute an address may fail, whatever
+	// the client ids. If zero, 1000; if negative, there is no limit. It needs
+	// Address.
+	MaxAddressFailures int
+
+	// Outdated, if not nil, is told of a secret that was right and whose hash is
+	// weaker than those of [HashSecret], which can take its place now that the
+	// secret is at hand. It is called before the request goes on.
+	Outdated func(ctx context.Context, clientID, hash, secret string)
 }
 
 // Basic accepts HTTP Basic credentials (RFC 7617) of clients. Make one with
@@ -57,6 +80,8 @@ type Basic struct {
 	cacheKey  [64]byte
 	scratch   sync.Pool
 	queue     hashQueue
+	brakes    brakes
+	outdated  func(ctx context.Context, clientID, hash, secret string)
 	decoy     atomic.Pointer[decoy]
 	learns    bool // whether the decoy follows what is seen
 }
@@ -92,6 +117,11 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 		challenge: schemeBasic + ` realm=` + realm + `, charset="UTF-8"`,
 		verified:  newCache[string](opts.CacheSize),
 		learns:    opts.Decoy == "",
+		outdated:  opts.Outdated,
+		brakes:    brakes{address: opts.Address, both: newBrake(opts.MaxFailures, defaultFailures)},
+	}
+	if opts.Address != nil {
+		b.brakes.alone = newBrake(opts.MaxAddressFailures, defaultAddressFailures)
 	}
 	b.decoy.Store(&decoy{parsed.kind, []Secret{{Hash: hash}}})
 	b.scratch.New = func() any { return &basicScratch{} }
@@ -141,21 +171,29 @@ func (b *Basic) authenticate(r *http.Request) (*Principal, error) {
 	if !known {
 		client = Client{Secrets: d.secrets}
 	}
-	if err := b.check(r.Context(), s, &client, d); err != nil {
+	try := attempt{&b.brakes, r, id}
+	err = b.check(r.Context(), s, &client, d, try)
+	switch {
+	case err != nil:
+	case !known:
+		err = errNoClient
+	case client.Disabled:
+		err = errDisabled
+	default:
+		return client.principal(), nil
+	}
+	if _, answer := errors.AsType[*apierror.Error](err); answer {
 		return nil, err
 	}
-	switch {
-	case !known:
-		return nil, errNoClient
-	case client.Disabled:
-		return nil, errDisabled
+	if !known {
+		err = errNoClient
 	}
-	return client.principal(), nil
+	return nil, try.failed(err)
 }
 
 // check returns nil if the secret is one of the client's. What it costs does not
 // tell whether the client exists.
-func (b *Basic) check(ctx context.Context, s *basicScratch, client *Client, d *decoy) error {
+func (b *Basic) check(ctx context.Context, s *basicScratch, client *Client, d *decoy, try attempt) error {
 	now := time.Now()
 	slow := false
 	for i := range client.Secrets {
@@ -163,13 +201,11 @@ func (b *Basic) check(ctx context.Context, s *basicScratch, client *Client, d *d
 		if !secret.live(now) {
 			continue
 		}
-		if fast, ok := matchesFast(secret.Hash, s.secret); fast {
-			if ok {
-				return nil
-			}
-			continue
+		fast, ok := matchesFast(secret.Hash, s.secret)
+		if ok {
+			return nil
 		}
-		slow = true
+		slow = slow || !fast
 	}
 	if !slow && d.kind == hashSHA256 {
 		return errWrongSecret
@@ -178,38 +214,47 @@ func (b *Basic) check(ctx context.Context, s *basicScratch, client *Client, d *d
 	if hash, ok := b.verified.get(&key); ok && client.has(hash, now) {
 		return nil
 	}
+	if refused := try.refused(); refused != nil {
+		return refused
+	}
 	secrets := client.Secrets
 	if !slow {
 		// The others' hashes are slow: refuse no faster than they do.
 		secrets = d.secrets
 	}
-	hash, err := b.queue.do(ctx, key, func() (string, error) {
-		var match string
-		var broken error
-		for _, secret := range secrets {
-			h, err := parseHash(secret.Hash)
-			if err != nil {
-				broken = fmt.Errorf("auth: client %q: a secret's %w", client.ID, err)
-				continue
-			}
-			if h.kind == hashSHA256 || !secret.live(now) {
-				continue
-			}
-			b.learn(h.kind, secret.Hash)
-			if h.matches(s.secret) && match == "" {
-				match = secret.Hash
-			}
+	hash, err := b.queue.do(ctx, key, func() (string, error) { return b.match(client.ID, secrets, s.secret, now) })
+	switch {
+	case hash != "" && slow && client.has(hash, now):
+		b.verified.put(&key, hash)
+		if b.outdated != nil && outdated(hash) {
+			b.outdated(ctx, client.ID, hash, string(s.secret))
 		}
-		return match, broken
-	})
-	if hash == "" || !slow || !client.has(hash, now) {
-		if err != nil {
-			return err
-		}
-		return errWrongSecret
+		return nil
+	case err != nil:
+		return err
 	}
-	b.verified.put(&key, hash)
-	return nil
+	return errWrongSecret
+}
+
+// match returns the slow hash that is the secret's, or "". It computes all of
+// them, so that the place of the right one does not show.
+func (b *Basic) match(id string, secrets []Secret, secret []byte, now time.Time) (match string, broken error) {
+	for i := range secrets {
+		stored := &secrets[i]
+		h, err := parseHash(stored.Hash)
+		if err != nil {
+			broken = fmt.Errorf("auth: client %q: a secret's %w", id, err)
+			continue
+		}
+		if h.kind == hashSHA256 || !stored.live(now) {
+			continue
+		}
+		b.learn(h.kind, stored.Hash)
+		if h.matches(secret) && match == "" {
+			match = stored.Hash
+		}
+	}
+	return match, broken
 }
 
 // learn makes the hash the decoy if it is costlier than the one at hand.

@@ -170,6 +170,13 @@ func (h *secretHash) matches(secret []byte) bool {
 	return false
 }
 
+// outdated reports whether a slow hash is weaker than what HashSecret makes:
+// of another kind, or with parameters below its own.
+func outdated(text string) bool {
+	h, err := parseHash(text)
+	return err == nil && (h.kind != hashArgon2id || h.memory < argonMemory || h.rounds < argonTime)
+}
+
 // checkHash is for messages: it names the hash by its place, never by its text.
 func checkHash(text string) error {
 	if _, err := parseHash(text); err != nil {

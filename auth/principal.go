@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -26,9 +25,6 @@ type Principal struct {
 
 	claims any
 }
-
-// HasScope reports whether the OAuth scope was granted.
-func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes, scope) }
 
 // WithClaims returns a copy of p whose claims, as [Claims] gives them, are v. It
 // is for an [Authenticator] of your own and for tests.
