@@ -82,3 +82,4 @@ func newThings(t *testing.T, db *sql.DB, opts sqlstore.Options) *sqlstore.Store[
 	}
 	return store
 }
+
