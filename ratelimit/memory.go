@@ -83,7 +83,7 @@ func NewMemory(opts MemoryOptions) (*Memory, error) {
 
 // Take implements [Store]. It fails only if the rate is not valid.
 func (m *Memory) Take(_ context.Context, key string, cost int, rate Rate) (State, error) {
-	if err := rate.validate(); err != nil {
+	if err := rate.Validate(); err != nil {
 		return State{}, errors.New("ratelimit: Memory.Take: " + err.Error())
 	}
 	return m.take(maphash.String(m.seed, key), time.Since(m.start), cost, rate), nil

@@ -103,7 +103,7 @@ func (p Policy) compile(store Store, key KeyFunc) (policy, error) {
 
 // check reports why a rate cannot be enforced.
 func (p *policy) check(rate Rate) error {
-	if err := rate.validate(); err != nil {
+	if err := rate.Validate(); err != nil {
 		return err
 	}
 	if p.checker != nil {

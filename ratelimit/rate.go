@@ -33,9 +33,10 @@ type State struct {
 // no sum of instants overflows.
 const maxSpan = 1 << 61
 
-// validate reports what is wrong with r, if anything. All other methods of a
-// Rate want a valid one.
-func (r Rate) validate() error {
+// Validate reports what is wrong with r, if anything: a limit or a burst below 1,
+// more than one request a nanosecond, a bucket that takes more than 73 years to
+// refill. The other methods want a valid Rate.
+func (r Rate) Validate() error {
 	switch {
 	case r.Limit < 1:
 		return errors.New("the limit is below 1")
@@ -134,7 +135,7 @@ func (r Rate) share(n int) Rate {
 	interval *= time.Duration(n)
 	limit := max(r.Limit/n, 1)
 	s := Rate{Limit: limit, Period: interval * time.Duration(limit), Burst: max(r.Burst/n, 1)}
-	if s.validate() != nil {
+	if s.Validate() != nil {
 		return r
 	}
 	return s

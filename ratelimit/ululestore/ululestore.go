@@ -1,5 +1,6 @@
-// Package ululestore puts any store of github.com/ulule/limiter behind the
-// middleware of package ratelimit:
+// Package ululestore joins github.com/ulule/limiter and package ratelimit, either
+// way round: any store of ulule's behind our middleware, and with [Buckets] our
+// stores behind ulule's own drivers.
 //
 //	store, err := ululestore.New(memory.NewStore())
 //	limiter, err := ratelimit.New(store, key, ratelimit.Options{
@@ -16,7 +17,7 @@
 //
 // # Atomicity
 //
-// A request of cost 1 is one atomic increment. A greater cost is looked up first,
+// In a [Store] a request of cost 1 is one atomic increment. A greater cost is looked up first,
 // so that a refusal takes nothing; two of them that race for the last of a window
 // may both be refused, and neither is ever admitted above the limit.
 package ululestore
