@@ -108,9 +108,9 @@ func unsupported(r *http.Request, types []string) error {
 }
 
 // Decode reads the body of r like [Read] does and decodes it into v like
-// [strictjson.Unmarshal] does. What is no JSON or names a field twice or one that
-// is not there is a 400; a value of the wrong type, or null where there has to be
-// a value, is a 422 that breaks the rules like any other.
+// [strictjson.Unmarshal] does. What is no JSON, names a field twice or one that is
+// not there, or holds a value of the wrong type, is a 400; null in a member that
+// has to have a value breaks a rule, which is a 422.
 func Decode(r *http.Request, limit int64, v any) error {
 	body, err := Read(r, limit)
 	if err != nil {
@@ -126,11 +126,13 @@ func Error(err error) error {
 	if !ok {
 		return err
 	}
-	switch e.Code {
-	case strictjson.CodeType, strictjson.CodeNull:
-		return apierror.ValidationFailed(apierror.FieldError{Field: e.Field, Code: e.Code, Message: e.Message}).Wrap(err)
+	if e.Code != strictjson.CodeNull {
+		return apierror.BadRequest(e.Field, e.Code, e.Message)
 	}
-	return apierror.BadRequest(e.Field, e.Code, e.Message)
+	if e.Field == "" {
+		return apierror.BadRequest("", strictjson.CodeType, e.Message)
+	}
+	return apierror.ValidationFailed(apierror.FieldError{Field: e.Field, Code: e.Code, Message: e.Message})
 }
 
 // Write encodes v and answers with it. If v cannot be encoded, the error is

@@ -128,7 +128,10 @@ func TestDecode(t *testing.T) {
 		"two values": {`{}{}`, 400, `{"error":"bad_request","message":"Invalid JSON at byte 2: there is data after the value","details":{"code":"json"}}`},
 		"unknown":    {`{"nane":"A"}`, 400, `{"error":"bad_request","message":"Unknown field nane, did you mean name?","details":{"field":"nane","code":"unknown"}}`},
 		"duplicate":  {`{"name":"A","name":"B"}`, 400, `{"error":"bad_request","message":"Name is given more than once","details":{"field":"name","code":"duplicate"}}`},
-		"type":       {`{"value":"x"}`, 422, `{"error":"validation_failed","message":"Value must be a number","details":{"field":"value","code":"type","errors":[{"field":"value","code":"type","message":"Value must be a number"}]}}`},
+		"type":       {`{"value":"x"}`, 400, `{"error":"bad_request","message":"Value must be a number","details":{"field":"value","code":"type"}}`},
+		"range":      {`{"value":1e999}`, 400, `{"error":"bad_request","message":"Value is a number out of range","details":{"field":"value","code":"type"}}`},
+		"no object":  {`[]`, 400, `{"error":"bad_request","message":"Request body must be an object","details":{"code":"type"}}`},
+		"null alone": {`null`, 400, `{"error":"bad_request","message":"Request body must not be null","details":{"code":"type"}}`},
 		"null":       {`{"name":null}`, 422, `{"error":"validation_failed","message":"Name must not be null","details":{"field":"name","code":"null","errors":[{"field":"name","code":"null","message":"Name must not be null"}]}}`},
 	}
 	for name, tt := range tests {
