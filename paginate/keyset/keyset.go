@@ -114,18 +114,20 @@ func New(secrets [][]byte, opts Options) (*Pager, error) {
 
 // A Column is one sort key.
 type Column struct {
-	// Name is the column as SQL writes it (leads.created_at). It goes into
-	// the text as it is: never take it from what a caller sent.
+	// Name is the column, or an expression, as SQL writes it
+	// (leads.created_at). It goes into the text as it is: never take it from
+	// what a caller sent.
 	Name string
 
 	// Desc sorts from high to low.
 	Desc bool
 
 	// Nullable says that the column can be null. Nulls come last, whatever
-	// the direction, unless NullsFirst is set. An index helps less with such
-	// a column, and least where the engine would put nulls elsewhere by
-	// itself: PostgreSQL holds them for the highest values, MySQL and SQLite
-	// for the lowest.
+	// the direction, unless NullsFirst is set.
+	//
+	// Pages of a list with nulls still to come are read from the start of
+	// the index, and get slower with depth. Where that matters, name an
+	// expression that is never null and has an index: coalesce(email, '').
 	Nullable   bool
 	NullsFirst bool
 

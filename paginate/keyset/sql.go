@@ -71,9 +71,8 @@ func (w *writer) condition() string {
 		w.compareRows()
 	default:
 		w.WriteByte('(')
-		// Said once more, because no index serves the alternatives below.
-		if c := w.req.order[0]; !c.Nullable && len(w.req.order) > 1 {
-			w.WriteString(w.column(c) + w.operator(c, true) + w.placeholder(0) + " AND ")
+		if len(w.req.order) > 1 {
+			w.bound()
 		}
 		w.compare(0)
 		w.WriteByte(')')
@@ -82,14 +81,27 @@ func (w *writer) condition() string {
 }
 
 // rowValues reports whether one comparison of rows says it all. MySQL knows them,
-// and reads the whole table for them.
+// and reads the whole table for them; so does SQLite where a collation is named.
 func (w *writer) rowValues() bool {
 	for _, c := range w.req.order {
-		if c.Nullable || c.Desc != w.req.order[0].Desc {
+		if c.Nullable || c.Desc != w.req.order[0].Desc || c.Text && w.dialect != "postgres" {
 			return false
 		}
 	}
 	return w.dialect != "mysql" && len(w.req.order) > 1
+}
+
+// bound says of the first column by itself where an index can begin, since none
+// serves the alternatives that follow. With nulls still to come nothing simple
+// can be said.
+func (w *writer) bound() {
+	c := w.req.order[0]
+	switch {
+	case w.req.Values[0] != nil && (!c.Nullable || w.nullsFirst(c)):
+		w.WriteString(w.column(c) + w.operator(c, true) + w.placeholder(0) + " AND ")
+	case w.req.Values[0] == nil && !w.nullsFirst(c):
+		w.WriteString(c.Name + " IS NULL AND ")
+	}
 }
 
 func (w *writer) compareRows() {

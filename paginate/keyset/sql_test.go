@@ -98,7 +98,7 @@ func TestSQL(t *testing.T) {
 		"nulls last, from a null": {
 			"postgres", nullable,
 			keyset.Request{Values: []any{nil, int64(7)}},
-			sql{"((1=0 OR (email IS NULL AND (id > $3))))", "ORDER BY email NULLS LAST, id LIMIT 26", []any{int64(7)}},
+			sql{"(email IS NULL AND (1=0 OR (email IS NULL AND (id > $3))))", "ORDER BY email NULLS LAST, id LIMIT 26", []any{int64(7)}},
 		},
 		"nulls last, back from a null": {
 			"sqlite", nullable,
@@ -108,12 +108,12 @@ func TestSQL(t *testing.T) {
 		"nulls last, back from a value": {
 			"sqlite", nullable,
 			keyset.Request{Values: []any{"a", int64(7)}, Back: true},
-			sql{"((email < ? OR (email = ? AND (id < ?))))", "ORDER BY email DESC NULLS FIRST, id DESC LIMIT 26", []any{"a", "a", int64(7)}},
+			sql{"(email <= ? AND (email < ? OR (email = ? AND (id < ?))))", "ORDER BY email DESC NULLS FIRST, id DESC LIMIT 26", []any{"a", "a", "a", int64(7)}},
 		},
 		"nulls first, descending": {
 			"postgres", first,
 			keyset.Request{Values: []any{"a", int64(7)}},
-			sql{"((email < $3 OR (email = $3 AND (id > $4))))", "ORDER BY email DESC NULLS FIRST, id LIMIT 26", []any{"a", int64(7)}},
+			sql{"(email <= $3 AND (email < $3 OR (email = $3 AND (id > $4))))", "ORDER BY email DESC NULLS FIRST, id LIMIT 26", []any{"a", int64(7)}},
 		},
 		"nulls last in MySQL need a key of their own": {
 			"mysql", nullable,
@@ -129,7 +129,7 @@ func TestSQL(t *testing.T) {
 			"mysql",
 			[]keyset.Column{{Name: "email", Nullable: true, Desc: true}, {Name: "id"}},
 			keyset.Request{Values: []any{nil, int64(1)}},
-			sql{"((1=0 OR (email IS NULL AND (id > ?))))", "ORDER BY email DESC, id LIMIT 26", []any{int64(1)}},
+			sql{"(email IS NULL AND (1=0 OR (email IS NULL AND (id > ?))))", "ORDER BY email DESC, id LIMIT 26", []any{int64(1)}},
 		},
 		"a null as the last key": {
 			"postgres", nullable[:1],
@@ -145,6 +145,15 @@ func TestSQL(t *testing.T) {
 			"postgres", byName,
 			keyset.Request{Values: []any{"a", int64(7)}},
 			sql{`((name COLLATE "C", id) > ($3, $4))`, `ORDER BY name COLLATE "C", id LIMIT 26`, []any{"a", int64(7)}},
+		},
+		"text by bytes, SQLite, in two columns": {
+			"sqlite", byName,
+			keyset.Request{Values: []any{"a", int64(7)}},
+			sql{
+				"(name COLLATE BINARY >= ? AND (name COLLATE BINARY > ? OR (name COLLATE BINARY = ? AND (id > ?))))",
+				"ORDER BY name COLLATE BINARY, id LIMIT 26",
+				[]any{"a", "a", "a", int64(7)},
+			},
 		},
 		"text by bytes, MySQL": {
 			"mysql", byName[:1],
