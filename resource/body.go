@@ -74,7 +74,7 @@ func (d *declaration) inputNames() []string {
 }
 
 // set decodes value into the input's field i. A failure is added to fails; the
-// error is a 400 for a name inside the value that nobody knows.
+// error is a 400: a value of another type, or a name inside it that nobody knows.
 func (d *declaration) set(input reflect.Value, i int, value []byte, fails *failures) error {
 	f := &d.inputs[i]
 	target := input.FieldByIndex(f.Index)
@@ -88,17 +88,16 @@ func (d *declaration) set(input reflect.Value, i int, value []byte, fails *failu
 		}
 		target.Set(fresh.Elem())
 	}
-	d.settle(target, i, fails)
-	return nil
+	return d.settle(target, i, fails)
 }
 
 // settle refuses what no store can keep or give back, and brings times to
 // microseconds in UTC.
-func (d *declaration) settle(target reflect.Value, i int, fails *failures) {
+func (d *declaration) settle(target reflect.Value, i int, fails *failures) error {
 	f := &d.inputs[i]
 	if f.Nullable {
 		if target.IsNil() {
-			return
+			return nil
 		}
 		target = target.Elem()
 	}
@@ -114,16 +113,16 @@ func (d *declaration) settle(target reflect.Value, i int, fails *failures) {
 	case rowtype.Time:
 		t, ok := rowtype.Micro(target.Interface().(time.Time))
 		if !ok {
-			fails.add(i, f.Name, strictjson.CodeType, strictjson.Label(f.Name)+" must be in the years 0000 to 9999")
-			return
+			return apierror.BadRequest(f.Name, strictjson.CodeType, strictjson.Label(f.Name)+" must be in the years 0000 to 9999")
 		}
 		target.Set(reflect.ValueOf(t))
 	case rowtype.JSON:
 		// Values that decode may still not encode (a time in the year 10000).
 		if _, err := json.Marshal(target.Interface()); err != nil {
-			fails.add(i, f.Name, strictjson.CodeType, strictjson.Label(f.Name)+" has a value that cannot be kept")
+			return apierror.BadRequest(f.Name, strictjson.CodeType, strictjson.Label(f.Name)+" has a value that cannot be kept")
 		}
 	}
+	return nil
 }
 
 // fast decodes the usual scalars without reflection on the way. It reports false
@@ -164,8 +163,8 @@ func fast(target reflect.Value, f *inputField, value []byte) bool {
 	return false
 }
 
-// nest turns an error about a member's value into one about the body. Names that
-// nobody knows make the whole body a 400.
+// nest turns an error about a member's value into one about the body. A null where
+// none may be breaks a rule; anything else makes the whole body a 400.
 func nest(err error, name string, order int, fails *failures) error {
 	e, ok := errors.AsType[*strictjson.Error](err)
 	if !ok {
@@ -176,7 +175,7 @@ func nest(err error, name string, order int, fails *failures) error {
 	if rest, ok := strings.CutPrefix(message, strictjson.Label(e.Field)); ok {
 		message = strictjson.Label(path) + rest
 	}
-	if e.Code != strictjson.CodeType && e.Code != strictjson.CodeNull {
+	if e.Code != strictjson.CodeNull {
 		return apierror.BadRequest(path, e.Code, message)
 	}
 	fails.add(order, path, e.Code, message)

@@ -60,22 +60,22 @@ func TestBadBodiesAreRefused(t *testing.T) {
 			body: " ", status: 400,
 		},
 		"an array": {
-			body: `[]`, status: 422, want: strings.Replace(failed("", "type", "Request body must be an object"), `"field":"",`, "", 1),
+			body: `[]`, status: 400, want: strings.Replace(refused("", "type", "Request body must be an object"), `"field":"",`, "", 1),
 		},
 		"null": {
-			body: `null`, status: 422,
+			body: `null`, status: 400, want: strings.Replace(refused("", "type", "Request body must not be null"), `"field":"",`, "", 1),
 		},
 		"a merge patch for a POST": {
 			body: `{"name":"Ada"}`, header: "Content-Type: application/merge-patch+json", status: 415,
 		},
 		"a wrong type": {
-			body: `{"name":7}`, status: 422, want: failed("name", "type", "Name must be a string"),
+			body: `{"name":7}`, status: 400, want: refused("name", "type", "Name must be a string"),
 		},
 		"null where it is not allowed": {
 			body: `{"name":"Ada","active":null}`, status: 422, want: failed("active", "null", "Active must not be null"),
 		},
 		"a number beyond a float64": {
-			body: `{"name":"Ada","value":1e999}`, status: 422, want: failed("value", "type", "Value is a number out of range"),
+			body: `{"name":"Ada","value":1e999}`, status: 400, want: refused("value", "type", "Value is a number out of range"),
 		},
 		"a missing field": {
 			body: `{"value":1}`, status: 422, want: failed("name", "required", "Name is required"),
@@ -88,12 +88,15 @@ func TestBadBodiesAreRefused(t *testing.T) {
 			body: `{"name":"Ada","org_unit":"uk"}`, status: 422,
 			want: failed("org_unit", "read_only", "Org unit is set by the server"),
 		},
+		"a wrong type among broken rules": {
+			body: `{"id":"7","active":null,"value":"x","name":""}`, status: 400, want: refused("value", "type", "Value must be a number"),
+		},
 		"everything at once": {
-			body: `{"id":"7","active":null,"value":"x","email":"nobody","name":""}`, status: 422,
+			body: `{"id":"7","active":null,"value":-1,"email":"nobody","name":""}`, status: 422,
 			want: `{"error":"validation_failed","message":"Name is required","details":{"field":"name","code":"required","errors":[` +
 				`{"field":"name","code":"required","message":"Name is required"},` +
 				`{"field":"email","code":"email","message":"Email must be an email address"},` +
-				`{"field":"value","code":"type","message":"Value must be a number"},` +
+				`{"field":"value","code":"min","message":"Value must be 0 or more"},` +
 				`{"field":"active","code":"null","message":"Active must not be null"},` +
 				`{"field":"id","code":"read_only","message":"ID is set by the server"}]}}`,
 		},

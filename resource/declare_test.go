@@ -191,7 +191,7 @@ func TestImport(t *testing.T) {
 			body: `[7,null]`, scope: editor,
 			want: `{"counts":{"total":2,"succeeded":0,"failed":2},"errors":[` +
 				`{"index":0,"field":"","code":"type","message":"Row must be an object"},` +
-				`{"index":1,"field":"","code":"null","message":"Row must not be null"}]}`,
+				`{"index":1,"field":"","code":"type","message":"Row must not be null"}]}`,
 		},
 		"a duplicate name in a row": {
 			body: `[{"name":"Ada","name":"Ada"},{"name":"Bob"}]`, scope: editor,
@@ -203,7 +203,7 @@ func TestImport(t *testing.T) {
 			want: `{"counts":{"total":1,"succeeded":0,"failed":1},"errors":[` +
 				`{"index":0,"field":"org_unit","code":"read_only","message":"Org unit is set by the server"}]}`,
 		},
-		"an object":      {body: `{"name":"Ada"}`, scope: editor, status: 422, want: `"Request body must be an array"`},
+		"an object":      {body: `{"name":"Ada"}`, scope: editor, status: 400, want: `"Request body must be an array"`},
 		"no JSON":        {body: `[{"name":"Ada"}`, scope: editor, status: 400},
 		"too much":       {body: `["` + strings.Repeat("a", 5000) + `"]`, scope: editor, status: 413},
 		"text":           {body: `[]`, header: "text/plain", scope: editor, status: 415},

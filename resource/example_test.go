@@ -51,13 +51,13 @@ func Example() {
 	fmt.Println(call(mux, "POST", "/widgets", `{"name":"Gear","price":0}`))
 	fmt.Println(call(mux, "POST", "/widgets", `{"name":"Sprocket","price":2.5}`))
 	fmt.Println(call(mux, "GET", "/widgets?filter=price>=1&sort=-name", ""))
-	fmt.Println(call(mux, "POST", "/widgets", `{"name":"","note":7}`))
+	fmt.Println(call(mux, "POST", "/widgets", `{"name":"","note":"x"}`))
 	fmt.Println(call(mux, "GET", "/widgets?price=0", ""))
 	// Output:
 	// 201 {"name":"Gear","note":null,"price":0}
 	// 201 {"name":"Sprocket","note":null,"price":2.5}
 	// 200 {"data":[{"name":"Sprocket","note":null,"price":2.5}],"total":1,"page":1,"limit":25}
-	// 422 {"error":"validation_failed","message":"Name is required","details":{"field":"name","code":"required","errors":[{"field":"name","code":"required","message":"Name is required"},{"field":"note","code":"type","message":"Note must be a string"},{"field":"price","code":"required","message":"Price is required"}]}}
+	// 422 {"error":"validation_failed","message":"Name is required","details":{"field":"name","code":"required","errors":[{"field":"name","code":"required","message":"Name is required"},{"field":"price","code":"required","message":"Price is required"}]}}
 	// 400 {"error":"bad_request","message":"Unknown parameter price; use filter=price=0","details":{"field":"price","code":"unknown"}}
 }
 

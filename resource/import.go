@@ -79,7 +79,7 @@ func (res *Resource[Row, Input]) Import(r *http.Request) (func(context.Context) 
 func elements(body []byte) ([]json.RawMessage, error) {
 	rows := []json.RawMessage{}
 	if trimmed := strings.TrimLeft(string(body[:min(len(body), 64)]), " \t\r\n"); json.Valid(body) && !strings.HasPrefix(trimmed, "[") {
-		return nil, apierror.ValidationFailed(apierror.FieldError{Code: "type", Message: "Request body must be an array"})
+		return nil, apierror.BadRequest("", strictjson.CodeType, "Request body must be an array")
 	}
 	if err := json.Unmarshal(body, &rows); err != nil {
 		if strict := strictjson.Check(body); strict != nil {

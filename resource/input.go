@@ -121,8 +121,8 @@ func repeats(f *rowtype.Field, value []byte, current reflect.Value) bool {
 }
 
 // validate adds what the rules say to what decoding has found, and returns the
-// 422, if any. Rules on a field that did not decode are not reported: its value
-// is not what was sent.
+// 422, if any. Rules on a field that has failed already are not reported: its
+// value is not what was sent.
 func (d *declaration) validate(ctx context.Context, input reflect.Value, fails failures) error {
 	if err := d.rules.StructCtx(ctx, input.Addr().Interface()); err != nil {
 		broken := validation.Errors(err)

@@ -64,7 +64,10 @@ func (w *walk) body(patch bool) (body string, set func(*Lead), status int) {
 		value := pick(w, `"Ada"`, `"Bob"`, `"Zoë"`, `"\u0041da"`, `""`, `7`, `null`)
 		members = append(members, `"name":`+value)
 		var name string
-		if value == "null" || json.Unmarshal([]byte(value), &name) != nil || name == "" {
+		switch {
+		case json.Unmarshal([]byte(value), &name) != nil:
+			worse(400)
+		case name == "":
 			worse(422)
 		}
 		then(func(l *Lead) { l.Name = name })
@@ -73,16 +76,22 @@ func (w *walk) body(patch bool) (body string, set func(*Lead), status int) {
 		value := pick(w, `"a@example.com"`, `null`, `"nobody"`, `[]`)
 		members = append(members, `"email":`+value)
 		var email *string
-		if json.Unmarshal([]byte(value), &email) != nil || email != nil && !strings.Contains(*email, "@") {
+		switch {
+		case json.Unmarshal([]byte(value), &email) != nil:
+			worse(400)
+		case email != nil && !strings.Contains(*email, "@"):
 			worse(422)
 		}
 		then(func(l *Lead) { l.Email = email })
 	}
 	if w.random.IntN(3) == 0 {
-		value := pick(w, `0`, `-0`, `1.5`, `-1`, `1e-400`, `"1"`, `null`)
+		value := pick(w, `0`, `-0`, `1.5`, `-1`, `1e400`, `"1"`, `null`)
 		members = append(members, `"value":`+value)
 		var number float64
-		if value == "null" || json.Unmarshal([]byte(value), &number) != nil || number < 0 {
+		switch {
+		case json.Unmarshal([]byte(value), &number) != nil:
+			worse(400)
+		case value == "null" || number < 0:
 			worse(422)
 		}
 		then(func(l *Lead) { l.Value = number + 0 })
@@ -91,7 +100,10 @@ func (w *walk) body(patch bool) (body string, set func(*Lead), status int) {
 		value := pick(w, `true`, `false`, `0`, `null`)
 		members = append(members, `"active":`+value)
 		active := value == "true"
-		if value == "0" || value == "null" {
+		switch value {
+		case "0":
+			worse(400)
+		case "null":
 			worse(422)
 		}
 		then(func(l *Lead) { l.Active = active })
