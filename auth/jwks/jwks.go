@@ -1,0 +1,123 @@
+// Package jwks finds the keys of an issuer of tokens: in a JWK, a JWK Set, a PEM
+// file, at the URL of a JWK Set, or by OpenID Connect discovery.
+//
+//	keys, err := jwks.Discover("https://login.example.com", jwks.Options{})
+//	tokens, err := auth.NewJWT(auth.JWTOptions{}, auth.Issuer{
+//		URL:        "https://login.example.com",
+//		Audiences:  []string{"https://api.example.com"},
+//		Algorithms: []string{"RS256"},
+//		KeySource:  keys.Keys,
+//	})
+//
+// # When keys are fetched
+//
+// Nothing is fetched before the first token comes. After that a [Source] answers
+// from memory and fetches anew
+//
+//   - in the background, when the set is four fifths of [Options.Refresh] old;
+//   - while the caller waits, when it is older than that whole time, so that a key
+//     that left the set is out within it;
+//   - while the caller waits, when a token names a key that is not in the set, but
+//     at most once in ten seconds, however many forged names come in. A key that
+//     was rotated in is good at once, or ten seconds later at the latest.
+//
+// Callers who need the same fetch share one. While the issuer is down the last
+// set is good for [Options.MaxStale]; without any set the caller gets a 503 with
+// Retry-After, because it may well be honest.
+//
+// # What is refused
+//
+// URLs other than https (http is allowed to a loopback address), hosts that were
+// not named, more than three redirects, answers other than 200 or longer than
+// 1 MiB, sets that [auth.NewKeySet] refuses. Single keys that are for something
+// else, of an unknown kind or too weak are left out and told to
+// [Options.OnError].
+//
+// A [Source] is safe for concurrent use. It has no goroutine but for a fetch
+// that is under way.
+package jwks
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/tenetkit/tenet/auth"
+	"github.com/tenetkit/tenet/auth/internal/jwk"
+)
+
+// ParseSet reads a JWK Set, such as a file has it. Unlike a [Source] it fails for
+// any key that cannot be used.
+func ParseSet(data []byte) ([]auth.Key, error) {
+	parsed, skipped, err := jwk.ParseSet(data)
+	if err == nil {
+		err = errors.Join(skipped...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("jwks: ParseSet: %w", err)
+	}
+	keys := make([]auth.Key, 0, len(parsed))
+	for _, k := range parsed {
+		keys = append(keys, auth.Key(k))
+	}
+	if _, err := auth.NewKeySet(keys...); err != nil {
+		return nil, fmt.Errorf("jwks: ParseSet: %w", err)
+	}
+	return keys, nil
+}
+
+// ParseKey reads one JWK: a public key for signatures, or a secret.
+func ParseKey(data []byte) (auth.Key, error) {
+	k, err := jwk.Parse(data)
+	if err != nil {
+		return auth.Key{}, fmt.Errorf("jwks: ParseKey: %w", err)
+	}
+	if _, err := auth.NewKeySet(auth.Key(k)); err != nil {
+		return auth.Key{}, fmt.Errorf("jwks: ParseKey: %w", err)
+	}
+	return auth.Key(k), nil
+}
+
+// ParsePEM reads the public keys of PEM blocks (PUBLIC KEY, RSA PUBLIC KEY,
+// CERTIFICATE). The keys have no ID; a certificate is taken for its key alone, and
+// nothing else in it is looked at. A private key is an error, and so is text
+// without a block.
+func ParsePEM(data []byte) ([]auth.Key, error) {
+	var keys []auth.Key
+	for {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			break
+		}
+		data = rest
+		key, err := parseBlock(block)
+		if err != nil {
+			return nil, fmt.Errorf("jwks: ParsePEM: block %d: %w", len(keys), err)
+		}
+		if _, err := auth.NewKeySet(auth.Key{Key: key}); err != nil {
+			return nil, fmt.Errorf("jwks: ParsePEM: block %d: %w", len(keys), err)
+		}
+		keys = append(keys, auth.Key{Key: key})
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("jwks: ParsePEM: there is no PEM block")
+	}
+	return keys, nil
+}
+
+func parseBlock(block *pem.Block) (any, error) {
+	switch block.Type {
+	case "PUBLIC KEY":
+		return x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		return x509.ParsePKCS1PublicKey(block.Bytes)
+	case "CERTIFICATE":
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		return certificate.PublicKey, nil
+	}
+	return nil, fmt.Errorf("a %s is no public key", block.Type)
+}
