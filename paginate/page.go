@@ -1,6 +1,7 @@
 package paginate
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 
@@ -45,7 +46,16 @@ func (p Page[T]) Cap(most int) Page[T] {
 // MarshalJSON returns the envelope:
 //
 //	{"data":[...],"total":150,"page":1,"limit":25}
-func (p Page[T]) MarshalJSON() ([]byte, error) { return p.append(nil) }
+func (p Page[T]) MarshalJSON() ([]byte, error) {
+	buf := jsonenc.Buffer()
+	defer jsonenc.Release(buf)
+	body, err := p.append(*buf)
+	*buf = body
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(body), nil
+}
 
 func (p Page[T]) append(b []byte) ([]byte, error) {
 	b, err := pagequery.AppendRows(b, p.Key, p.Data)

@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"slices"
@@ -74,7 +75,16 @@ func NewPage[T any](req Request, rows []T, key func(T) []any) (Page[T], error) {
 // MarshalJSON returns the envelope. Members without a value are left out:
 //
 //	{"data":[...],"total":150,"limit":25,"next_cursor":"...","prev_cursor":"..."}
-func (p Page[T]) MarshalJSON() ([]byte, error) { return p.append(nil) }
+func (p Page[T]) MarshalJSON() ([]byte, error) {
+	buf := jsonenc.Buffer()
+	defer jsonenc.Release(buf)
+	body, err := p.append(*buf)
+	*buf = body
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(body), nil
+}
 
 func (p Page[T]) append(b []byte) ([]byte, error) {
 	b, err := pagequery.AppendRows(b, p.Key, p.Data)
