@@ -9,14 +9,13 @@ import (
 	"github.com/tenetkit/tenet/apierror"
 )
 
-// etagOf returns the strong entity tag of a body. It is a cryptographic hash,
+// appendTag appends the strong entity tag of a body. It is a cryptographic hash,
 // since whoever can write rows could otherwise make two that look the same.
-func etagOf(body []byte) string {
+func appendTag(b, body []byte) []byte {
 	sum := sha256.Sum256(body)
-	var tag [24]byte
-	tag[0], tag[23] = '"', '"'
-	base64.RawURLEncoding.Encode(tag[1:], sum[:16])
-	return string(tag[:])
+	b = append(b, '"')
+	b = base64.RawURLEncoding.AppendEncode(b, sum[:16])
+	return append(b, '"')
 }
 
 var errPrecondition = apierror.New(http.StatusPreconditionFailed, "")

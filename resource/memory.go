@@ -60,7 +60,10 @@ func (m *memory[Row]) List(ctx context.Context, scope Scope, q Query) ([]Row, in
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	found := []*Row{}
+	if byID(q.Sort) {
+		return m.inOrder(scope, q)
+	}
+	found := make([]*Row, 0, len(m.rows))
 	for i := range m.rows {
 		if m.holds(scope, &m.rows[i]) && m.fulfills(&m.rows[i], q.Filter) {
 			found = append(found, &m.rows[i])
@@ -74,6 +77,24 @@ func (m *memory[Row]) List(ctx context.Context, scope Scope, q Query) ([]Row, in
 		page = append(page, *row)
 	}
 	return page, len(found), nil
+}
+
+func byID(orders []Order) bool { return len(orders) == 1 && orders[0] == Order{Field: "id"} }
+
+// inOrder is a list in the order in which the rows are kept.
+func (m *memory[Row]) inOrder(scope Scope, q Query) ([]Row, int, error) {
+	page := make([]Row, 0, min(max(q.Limit, 0), len(m.rows)))
+	total := 0
+	for i := range m.rows {
+		if !m.holds(scope, &m.rows[i]) || !m.fulfills(&m.rows[i], q.Filter) {
+			continue
+		}
+		if total >= q.Offset && len(page) < q.Limit {
+			page = append(page, m.rows[i])
+		}
+		total++
+	}
+	return page, total, nil
 }
 
 func (m *memory[Row]) fulfills(row *Row, filter []Condition) bool {
@@ -109,9 +130,6 @@ func holdsFor(value any, c Condition) bool {
 }
 
 func (m *memory[Row]) sort(rows []*Row, orders []Order) {
-	if len(orders) == 1 && orders[0] == (Order{Field: "id"}) {
-		return // as they are kept
-	}
 	fields := make([]*rowtype.Field, len(orders))
 	for i, o := range orders {
 		fields[i] = rowtype.Find(m.fields, o.Field)

@@ -44,6 +44,10 @@ func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
 		return Query{}, page, err
 	}
 	out := q.plain
+	out.Offset, out.Limit = page.Offset(), page.Limit
+	if rawQuery == "" {
+		return out, page, nil
+	}
 	sorted := false
 	for pair := range strings.SplitSeq(rawQuery, "&") {
 		if pair == "" {
@@ -77,7 +81,6 @@ func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
 			return Query{}, page, q.unknown(name, value)
 		}
 	}
-	out.Offset, out.Limit = page.Offset(), page.Limit
 	return out, page, nil
 }
 

@@ -1,21 +1,13 @@
 package resource
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
-	"time"
 
-	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/jsonenc"
 	"github.com/tenetkit/tenet/internal/pagequery"
-	"github.com/tenetkit/tenet/paginate"
 )
-
-func timeOf(v reflect.Value) time.Time {
-	t, _ := reflect.TypeAssert[time.Time](v)
-	return t
-}
 
 func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Request, scope Scope) error {
 	query, req, err := res.queries.parse(r.URL.RawQuery)
@@ -41,17 +33,19 @@ func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Reques
 		}
 		res.tidy(row)
 	}
-	page := paginate.NewPage(req, rows, total)
-	page.Key = res.opts.DataKey
-	body, err := page.MarshalJSON()
+	buf := jsonenc.Buffer()
+	defer jsonenc.Release(buf)
+	body, err := pagequery.AppendRows(*buf, res.opts.DataKey, rows)
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	if link := pagequery.Link(r.URL, req.Page, req.Limit, int64(total)); link != "" {
-		h["Link"] = append(h["Link"], link)
-	}
-	return res.answer(w, r, pre, http.StatusOK, body)
+	body = pagequery.AppendTotal(body, total, false)
+	body = pagequery.AppendInt(body, "page", req.Page)
+	body = append(pagequery.AppendInt(body, "limit", req.Limit), '}')
+	*buf = body
+	var store [512]byte
+	link := pagequery.AppendLink(store[:0], r.URL, req.Page, req.Limit, int64(total))
+	return send(w, r, pre, reply{status: http.StatusOK, body: body, link: link})
 }
 
 func (res *Resource[Row, Input]) serveGet(w http.ResponseWriter, r *http.Request, scope Scope, id string) error {
@@ -70,31 +64,23 @@ func (res *Resource[Row, Input]) serveGet(w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return err
 	}
-	body, err := res.encode(&row)
+	return res.sendRow(w, r, pre, reply{status: http.StatusOK}, v)
+}
+
+// sendRow sends a row.
+func (res *Resource[Row, Input]) sendRow(w http.ResponseWriter, r *http.Request, pre preconditions, a reply, row reflect.Value) error {
+	buf := jsonenc.Buffer()
+	defer jsonenc.Release(buf)
+	body, err := res.append(*buf, row)
 	if err != nil {
 		return err
 	}
-	return res.answer(w, r, pre, http.StatusOK, body)
+	*buf, a.body = body, body
+	return send(w, r, pre, a)
 }
 
-// encode returns the one representation that a row has.
-func (res *Resource[Row, Input]) encode(row *Row) ([]byte, error) {
-	res.tidy(reflect.ValueOf(row).Elem())
-	return json.Marshal(row)
-}
-
-// answer sends a body with its tag, or 304 to a caller who has it, or 412.
-func (res *Resource[Row, Input]) answer(w http.ResponseWriter, r *http.Request, pre preconditions, status int, body []byte) error {
-	tag := etagOf(body)
-	if pre.failed(tag) {
-		return errPrecondition
-	}
-	h := w.Header()
-	h["Etag"] = []string{tag}
-	if pre.known(tag) {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	httpjson.WriteBytes(w, r, status, body)
-	return nil
+// append appends the one representation that a row has.
+func (res *Resource[Row, Input]) append(b []byte, row reflect.Value) ([]byte, error) {
+	res.tidy(row)
+	return res.encoder.Append(b, row)
 }

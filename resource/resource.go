@@ -67,6 +67,7 @@ import (
 	"strings"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/jsonenc"
 )
 
 // A Resource is the http.Handler for the path of a resource and the paths of its
@@ -76,6 +77,7 @@ type Resource[Row, Input any] struct {
 	opts    Options
 	path    string
 	queries queries
+	encoder *jsonenc.Encoder
 	maxBody int64
 
 	list   Lister[Row]
@@ -102,6 +104,7 @@ func New[Row, Input any](path string, store any, opts Options) (*Resource[Row, I
 		return nil, fmt.Errorf("resource: New: %s: %w", path, err)
 	}
 	res.queries = newQueries(res.declaration, opts)
+	res.encoder = jsonenc.For(reflect.TypeFor[Row]())
 	res.bind(store)
 	if len(res.allow) == 0 && len(res.allowRow) == 0 {
 		return nil, fmt.Errorf("resource: New: %s: the store %T implements no operation on %v", path, store, reflect.TypeFor[Row]())

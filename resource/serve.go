@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -144,17 +145,16 @@ func (res *Resource[Row, Input]) inScope(scope Scope, row reflect.Value) bool {
 func (res *Resource[Row, Input]) tidy(row reflect.Value) {
 	for i := range res.times {
 		f := &res.times[i]
-		v := row.FieldByIndex(f.Index)
-		if f.Nullable {
-			if v.IsNil() {
-				continue
+		if !f.Nullable {
+			at := timeAt(row, f)
+			if at.Nanosecond()%1000 != 0 || at.Location() != time.UTC {
+				*at, _ = rowtype.Micro(*at)
 			}
-			t, _ := rowtype.Micro(timeOf(v.Elem()))
-			v.Set(reflect.ValueOf(&t))
 			continue
 		}
-		if t, _ := rowtype.Micro(timeOf(v)); t != timeOf(v) {
-			v.Set(reflect.ValueOf(t))
+		if v := row.FieldByIndex(f.Index); !v.IsNil() {
+			t, _ := rowtype.Micro(*v.Interface().(*time.Time))
+			v.Set(reflect.ValueOf(&t))
 		}
 	}
 }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/jsonenc"
 	"github.com/tenetkit/tenet/internal/strictjson"
+	"github.com/tenetkit/tenet/resource/internal/rowtype"
 )
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
@@ -29,13 +31,9 @@ func (res *Resource[Row, Input]) servePost(w http.ResponseWriter, r *http.Reques
 	if row, err = res.insert.Create(r.Context(), scope, row); err != nil {
 		return err
 	}
-	body, err := res.encode(&row)
-	if err != nil {
-		return err
-	}
-	id := reflect.ValueOf(&row).Elem().FieldByIndex(res.id.Index).String()
-	w.Header()["Location"] = []string{res.path + "/" + url.PathEscape(id)}
-	return res.answer(w, r, preconditions{}, http.StatusCreated, body)
+	v := reflect.ValueOf(&row).Elem()
+	location := res.path + "/" + url.PathEscape(v.FieldByIndex(res.id.Index).String())
+	return res.sendRow(w, r, preconditions{}, reply{status: http.StatusCreated, location: location}, v)
 }
 
 // mayCreate returns the 403 unless the caller may add rows to the active unit.
@@ -69,15 +67,18 @@ func (res *Resource[Row, Input]) newRow(ctx context.Context, scope Scope, member
 	res.toRow(from, to)
 	at := now()
 	to.FieldByIndex(res.id.Index).SetString(NewID())
-	setTime(to.FieldByIndex(res.created.Index), at)
-	setTime(to.FieldByIndex(res.updated.Index), at)
+	*timeAt(to, res.created) = at
+	*timeAt(to, res.updated) = at
 	if res.unit != nil {
 		to.FieldByIndex(res.unit.Index).SetString(scope.Active())
 	}
 	return row, nil
 }
 
-func setTime(v reflect.Value, t time.Time) { *v.Addr().Interface().(*time.Time) = t }
+// timeAt returns where the row keeps a time.
+func timeAt(row reflect.Value, f *rowtype.Field) *time.Time {
+	return row.FieldByIndex(f.Index).Addr().Interface().(*time.Time)
+}
 
 // guard is what a write asks of the current row: the role, then If-Match.
 func (res *Resource[Row, Input]) guard(scope Scope, row Row, role string, pre preconditions) error {
@@ -91,11 +92,14 @@ func (res *Resource[Row, Input]) guard(scope Scope, row Row, role string, pre pr
 	if pre.absent() {
 		return nil
 	}
-	body, err := res.encode(&row)
+	buf := jsonenc.Buffer()
+	defer jsonenc.Release(buf)
+	body, err := res.append(*buf, v)
 	if err != nil {
 		return err
 	}
-	if tag := etagOf(body); pre.failed(tag) || pre.known(tag) {
+	*buf = body
+	if tag := string(appendTag(nil, body)); pre.failed(tag) || pre.known(tag) {
 		return errPrecondition
 	}
 	return nil
@@ -146,11 +150,7 @@ func (res *Resource[Row, Input]) serveUpdate(w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	body, err := res.encode(&row)
-	if err != nil {
-		return err
-	}
-	return res.answer(w, r, preconditions{}, http.StatusOK, body)
+	return res.sendRow(w, r, preconditions{}, reply{status: http.StatusOK}, reflect.ValueOf(&row).Elem())
 }
 
 type applyFunc func(ctx context.Context, members []strictjson.Member, input, current reflect.Value) error
@@ -170,10 +170,10 @@ func (res *Resource[Row, Input]) changed(ctx context.Context, old Row, members [
 		return old, nil
 	}
 	at := now()
-	if created := timeOf(current.FieldByIndex(res.created.Index)); at.Before(created) {
+	if created := *timeAt(current, res.created); at.Before(created) {
 		at = created // the clock was set back
 	}
-	setTime(to.FieldByIndex(res.updated.Index), at)
+	*timeAt(to, res.updated) = at
 	return row, nil
 }
 
