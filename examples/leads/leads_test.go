@@ -243,7 +243,7 @@ func TestImport(t *testing.T) {
 		}
 		s.want(t, 200, call{as: "bearer:" + s.token(t, as), target: location})
 
-		s.want(t, 422, call{as: as, method: "POST", target: "/leads/import", body: `{"name":"One"}`})
+		s.want(t, 400, call{as: as, method: "POST", target: "/leads/import", body: `{"name":"One"}`})
 		s.want(t, 400, call{as: as, method: "POST", target: "/leads/import", body: `[{"name":"One"}`})
 	})
 }
