@@ -1,0 +1,5 @@
+//go:build !race
+
+package ouscope_test
+
+const race = false
