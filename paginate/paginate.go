@@ -63,7 +63,8 @@ type Options struct {
 	// MaxOffset is how many rows a page may skip; a page further out is
 	// refused. If zero, 25,000,000, which admits page 999,999 at a limit of
 	// 25. If negative, there is no bound but that of page itself,
-	// 2,147,483,647.
+	// 2,147,483,647. The Link of a list with more rows than that may still
+	// name such a page as its last.
 	MaxOffset int64
 }
 

@@ -239,7 +239,7 @@ func TestOffset(t *testing.T) {
 		{}:                          0,
 		{Page: -3, Limit: 10}:       0,
 		{Page: 3, Limit: -10}:       0,
-		{Page: 1 << 31, Limit: 100}: (1<<31 - 1) * 100,
+		{Page: 1 << 20, Limit: 100}: (1<<20 - 1) * 100,
 	} {
 		if got := req.Offset(); got != want {
 			t.Errorf("%+v.Offset() = %d, want %d", req, got, want)

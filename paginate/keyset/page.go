@@ -34,7 +34,8 @@ type Page[T any] struct {
 // with [Request.SQL] gives, or [Select]: nearest first, and one above the limit if
 // there are so many. The func key returns the sort keys of a row, as many and in
 // the order of the columns: strings, byte slices, numbers, booleans, times,
-// pointers to them, or any [database/sql/driver.Valuer].
+// pointers to them, or any [database/sql/driver.Valuer]. They have to compare as
+// the column does: of a time that SQLite keeps as text, the key is that text.
 //
 // It fails if the keys are not what the columns say.
 func NewPage[T any](req Request, rows []T, key func(T) []any) (Page[T], error) {
