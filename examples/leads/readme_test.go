@@ -89,13 +89,13 @@ func TestReadmeProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var program string
+	var program strings.Builder
 	for _, b := range readmeBlocks(t) {
 		if b.language == "go" {
-			program += b.text
+			program.WriteString(b.text)
 		}
 	}
-	if diff := cmp.Diff(string(source), program); diff != "" {
+	if diff := cmp.Diff(string(source), program.String()); diff != "" {
 		t.Fatalf("examples/hello/main.go and the README's program differ (-hello +README):\n%s", diff)
 	}
 
@@ -108,7 +108,7 @@ func TestReadmeProgram(t *testing.T) {
 	l.Close()
 	dir := t.TempDir()
 	moved := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(moved, []byte(strings.ReplaceAll(program, "127.0.0.1:8080", addr)), 0o600); err != nil {
+	if err := os.WriteFile(moved, []byte(strings.ReplaceAll(program.String(), "127.0.0.1:8080", addr)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	original, err := filepath.Abs("../hello/main.go")
