@@ -29,7 +29,7 @@ func (b builder) structure(t reflect.Type) appender {
 	// The string option is not worth a second way to write everything, and of
 	// malformed tags the versions of encoding/json think differently.
 	if slices.ContainsFunc(found, func(f field) bool { return f.odd }) {
-		return standard
+		return nil
 	}
 	fields := dominant(found)
 	for i := range fields {

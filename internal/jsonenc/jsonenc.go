@@ -18,6 +18,10 @@ import (
 // concurrent use.
 type Encoder struct {
 	encode appender
+
+	// foreign says that encoding/json does it. What only holds such values is
+	// then handed over as a whole, which costs less than piece by piece.
+	foreign bool
 }
 
 // appender appends v at a depth of nested pointers and slices.

@@ -30,16 +30,19 @@ func (b builder) encoder(t reflect.Type) *Encoder {
 	}
 	e := new(Encoder)
 	b[t] = e
-	e.encode = b.appender(t)
+	if e.encode = b.appender(t); e.encode == nil {
+		e.encode, e.foreign = standard, true
+	}
 	return e
 }
 
+// appender returns what appends values of t, or nil for encoding/json.
 func (b builder) appender(t reflect.Type) appender {
 	switch {
 	case t == timeType:
 		return appendTime
 	case t == numberType, t.Kind() != reflect.Pointer && marshals(t):
-		return standard
+		return nil
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -65,7 +68,7 @@ func (b builder) appender(t reflect.Type) appender {
 	case reflect.Array:
 		return b.array(t)
 	}
-	return standard
+	return nil
 }
 
 // marshals reports whether values of t marshal themselves, be it only when they
@@ -113,6 +116,9 @@ func appendFloat(b []byte, v reflect.Value, bits int) ([]byte, error) {
 
 func (b builder) pointer(t reflect.Type) appender {
 	elem := b.encoder(t.Elem())
+	if elem.foreign {
+		return nil
+	}
 	return func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		switch {
 		case v.IsNil():
@@ -129,6 +135,9 @@ func (b builder) slice(t reflect.Type) appender {
 		return appendBytes
 	}
 	elem := b.encoder(t.Elem())
+	if elem.foreign {
+		return nil
+	}
 	return func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		switch {
 		case v.IsNil():
@@ -142,6 +151,9 @@ func (b builder) slice(t reflect.Type) appender {
 
 func (b builder) array(t reflect.Type) appender {
 	elem := b.encoder(t.Elem())
+	if elem.foreign {
+		return nil
+	}
 	return func(b []byte, v reflect.Value, depth int) ([]byte, error) {
 		return appendElements(b, v, elem, depth)
 	}

@@ -82,8 +82,9 @@ type Pager struct {
 }
 
 // New returns a Pager. Cursors are made under the first secret and accepted under
-// each, so that a new one is put in front, and the old one removed when its
-// cursors need no longer work. All servers of an API share them.
+// each. All servers of an API share the secrets: give a new one to all of them
+// behind the old one, then put it in front, and remove the old one when its
+// cursors need no longer work.
 //
 // It fails if there is no secret, or one shorter than 32 bytes.
 func New(secrets [][]byte, opts Options) (*Pager, error) {
@@ -125,15 +126,17 @@ type Column struct {
 	// Nullable says that the column can be null. Nulls come last, whatever
 	// the direction, unless NullsFirst is set.
 	//
-	// Pages of a list with nulls still to come are read from the start of
-	// the index, and get slower with depth. Where that matters, name an
-	// expression that is never null and has an index: coalesce(email, '').
+	// While nulls are still to come, or are being read with values behind
+	// them, a page is found by reading the index from its start, and gets
+	// slower with depth. Where that matters, name an expression that is never
+	// null and has an index: coalesce(email, '').
 	Nullable   bool
 	NullsFirst bool
 
 	// Text compares by bytes instead of the database's collation: COLLATE
-	// "C" in PostgreSQL, utf8mb4_bin in MySQL (which ignores blanks at the
-	// end), BINARY in SQLite. An index has to be of the same collation.
+	// "C" in PostgreSQL, BINARY in SQLite, utf8mb4_bin in MySQL (which
+	// ignores blanks at the end, and demands the character set utf8mb4). An
+	// index has to be of the same collation.
 	Text bool
 }
 
