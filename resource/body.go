@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -125,18 +124,36 @@ func (d *declaration) settle(target reflect.Value, i int, fails *failures) error
 	return nil
 }
 
-// fast decodes the usual scalars without reflection on the way. It reports false
-// for everything that needs a second look, mistakes included.
+// fast decodes the usual scalars without a second look at the bytes, which are
+// known to be JSON. It reports false for everything that needs one, mistakes
+// included.
 func fast(target reflect.Value, f *inputField, value []byte) bool {
-	if f.Nullable || f.Kind == rowtype.Time {
+	if !f.Nullable {
+		return fastValue(target, f.Kind, value)
+	}
+	if string(value) == "null" {
+		target.SetZero()
+		return true
+	}
+	to := reflect.New(f.Type.Elem())
+	if !fastValue(to.Elem(), f.Kind, value) {
 		return false
 	}
-	switch f.Kind {
-	case rowtype.String:
+	target.Set(to)
+	return true
+}
+
+func fastValue(target reflect.Value, kind rowtype.Kind, value []byte) bool {
+	switch kind {
+	case rowtype.String, rowtype.Time:
 		if len(value) < 2 || value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
 			return false
 		}
-		target.SetString(string(value[1 : len(value)-1]))
+		value = value[1 : len(value)-1]
+		if kind == rowtype.Time {
+			return target.Addr().Interface().(*time.Time).UnmarshalText(value) == nil
+		}
+		target.SetString(string(value))
 		return true
 	case rowtype.Bool:
 		switch string(value) {
@@ -154,10 +171,13 @@ func fast(target reflect.Value, f *inputField, value []byte) bool {
 		}
 		return err == nil
 	case rowtype.Float:
-		n, err := strconv.ParseFloat(string(value), target.Type().Bits())
-		if err == nil && !math.IsInf(n, 0) && !math.IsNaN(n) {
-			target.SetFloat(n)
-			return true
+		// What is no JSON number (infinity) cannot be here.
+		if len(value) > 0 && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
+			n, err := strconv.ParseFloat(string(value), target.Type().Bits())
+			if err == nil {
+				target.SetFloat(n)
+			}
+			return err == nil
 		}
 	}
 	return false

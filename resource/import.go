@@ -121,7 +121,7 @@ func (res *Resource[Row, Input]) importRow(ctx context.Context, scope Scope, raw
 	if err != nil {
 		return err
 	}
-	_, err = res.insert.Create(ctx, scope, row)
+	_, err = res.insert.Create(ctx, scope, *row)
 	return err
 }
 

@@ -2,16 +2,18 @@ package resource
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 )
 
 // reply is an answer with a body. The bytes of body and link are the caller's
 // again once it is sent.
 type reply struct {
-	status   int
-	body     []byte
-	link     []byte
-	location string
+	status int
+	body   []byte
+	link   []byte
+	path   string // of the resource; if not empty, Location names the row with the id
+	id     string
 }
 
 // contentType is shared by all answers: assigning it allocates nothing.
@@ -26,8 +28,13 @@ func send(w http.ResponseWriter, r *http.Request, pre preconditions, a reply) er
 	text = appendTag(text, a.body)
 	tag := len(text)
 	text = strconv.AppendInt(text, int64(len(a.body)), 10)
+	length := len(text)
+	if a.path != "" {
+		text = append(append(text, a.path...), '/')
+		text = append(text, url.PathEscape(a.id)...)
+	}
 	all := string(text)
-	values := &[4]string{all[:len(a.link)], all[len(a.link):tag], all[tag:], a.location}
+	values := &[4]string{all[:len(a.link)], all[len(a.link):tag], all[tag:length], all[length:]}
 
 	if pre.failed(values[1]) {
 		return errPrecondition
@@ -45,7 +52,7 @@ func send(w http.ResponseWriter, r *http.Request, pre preconditions, a reply) er
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	if a.location != "" {
+	if a.path != "" {
 		h["Location"] = values[3:4:4]
 	}
 	if len(h["Content-Type"]) == 0 {

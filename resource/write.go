@@ -3,7 +3,6 @@ package resource
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"reflect"
 	"time"
 
@@ -28,12 +27,12 @@ func (res *Resource[Row, Input]) servePost(w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	if row, err = res.insert.Create(r.Context(), scope, row); err != nil {
+	if *row, err = res.insert.Create(r.Context(), scope, *row); err != nil {
 		return err
 	}
-	v := reflect.ValueOf(&row).Elem()
-	location := res.path + "/" + url.PathEscape(v.FieldByIndex(res.id.Index).String())
-	return res.sendRow(w, r, preconditions{}, reply{status: http.StatusCreated, location: location}, v)
+	v := reflect.ValueOf(row).Elem()
+	created := reply{status: http.StatusCreated, path: res.path, id: v.FieldByIndex(res.id.Index).String()}
+	return res.sendRow(w, r, preconditions{}, created, v)
 }
 
 // mayCreate returns the 403 unless the caller may add rows to the active unit.
@@ -57,12 +56,14 @@ func (res *Resource[Row, Input]) read(r *http.Request, types ...string) ([]stric
 }
 
 // newRow makes a row of what a caller sent for the active unit.
-func (res *Resource[Row, Input]) newRow(ctx context.Context, scope Scope, members []strictjson.Member) (Row, error) {
-	var input Input
-	var row Row
-	from, to := reflect.ValueOf(&input).Elem(), reflect.ValueOf(&row).Elem()
+func (res *Resource[Row, Input]) newRow(ctx context.Context, scope Scope, members []strictjson.Member) (*Row, error) {
+	var both struct { // one allocation
+		input Input
+		row   Row
+	}
+	from, to := reflect.ValueOf(&both.input).Elem(), reflect.ValueOf(&both.row).Elem()
 	if err := res.create(ctx, members, from); err != nil {
-		return row, err
+		return nil, err
 	}
 	res.toRow(from, to)
 	at := now()
@@ -72,7 +73,7 @@ func (res *Resource[Row, Input]) newRow(ctx context.Context, scope Scope, member
 	if res.unit != nil {
 		to.FieldByIndex(res.unit.Index).SetString(scope.Active())
 	}
-	return row, nil
+	return &both.row, nil
 }
 
 // timeAt returns where the row keeps a time.
