@@ -1,7 +1,6 @@
 package apierror
 
 import (
-	"net/http"
 	"strconv"
 	"unicode/utf8"
 )
@@ -134,39 +133,4 @@ func appendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
-}
-
-// ready is an answer's body and its Content-Length, made before anybody asked.
-type ready struct {
-	body   []byte
-	length []string
-}
-
-// readyErrors and readyProblems hold the plain answer of every status: the one
-// with the contract's own code and message and no details.
-var (
-	readyErrors   = makeReady(appendError)
-	readyProblems = makeReady(appendProblem)
-)
-
-func makeReady(encode func([]byte, *Error, string) []byte) (table [200]ready) {
-	for i := range table {
-		body := encode(nil, &Error{Status: 400 + i}, "")
-		table[i] = ready{body: body, length: contentLength(len(body))}
-	}
-	return table
-}
-
-// prepared returns the ready answer for e, if e says nothing of its own.
-func prepared(e *Error, problem bool) (ready, bool) {
-	status := e.status()
-	plain := fallback(status)
-	if e.code() != plain.code || e.message() != plain.message || !e.Details.IsZero() ||
-		status == http.StatusInternalServerError {
-		return ready{}, false
-	}
-	if problem {
-		return readyProblems[status-400], true
-	}
-	return readyErrors[status-400], true
 }

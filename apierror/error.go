@@ -23,6 +23,7 @@ type Error struct {
 	Header  http.Header `json:"-"`                // set on the answer, replacing what is there
 
 	cause error
+	memo  *memo // shared by copies; nil in a literal
 }
 
 // Details says what exactly is at fault. Empty members are left out of the
@@ -146,7 +147,12 @@ func New(status int, message string) *Error {
 	if message == "" {
 		message = f.message
 	}
-	return &Error{Status: status, Code: f.code, Message: message}
+	e := &struct {
+		Error
+		memo
+	}{} // one allocation
+	e.Error = Error{Status: status, Code: f.code, Message: message, memo: &e.memo}
+	return &e.Error
 }
 
 // BadRequest returns the 400 for a request that cannot be understood: a query

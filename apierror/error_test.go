@@ -1,11 +1,15 @@
 package apierror_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,8 +88,79 @@ func FuzzBody(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := apierror.AppendBody(nil, e); string(got) != string(want) {
+		// Under jsonv2 encoding/json writes the replacement character itself.
+		same := func(a, b []byte) bool {
+			literal := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`\ufffd`), []byte("\ufffd")) }
+			return bytes.Equal(a, b) || bytes.Equal(literal(a), literal(b)) && bytes.Contains(b, []byte("\ufffd"))
+		}
+		if got := apierror.AppendBody(nil, e); !same(got, want) {
 			t.Fatalf("body = %s\n        want %s", got, want)
 		}
 	})
+}
+
+// An Error that is written again and again is encoded once; changing it in between,
+// or a copy of it, must show all the same.
+func TestWriteShowsEveryChange(t *testing.T) {
+	t.Parallel()
+	e := apierror.TooManyRequests("rate_limited", "Slow down", -1)
+	write := func(e *apierror.Error, accept string) string {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept", accept)
+		var body string
+		for range 3 {
+			w := httptest.NewRecorder()
+			apierror.Write(w, r, e)
+			if got := w.Header().Get("Content-Length"); got != strconv.Itoa(w.Body.Len()) {
+				t.Errorf("Content-Length = %s for a body of %d", got, w.Body.Len())
+			}
+			body = fmt.Sprint(w.Code, " ", w.Body)
+		}
+		return body
+	}
+	const json, problem = "application/json", "application/problem+json"
+	steps := []struct {
+		accept string
+		change func()
+		want   string
+	}{
+		{json, func() {}, `429 {"error":"too_many_requests","message":"Slow down","details":{"code":"rate_limited"}}`},
+		{problem, func() {}, `429 {"title":"Too Many Requests","status":429,"detail":"Slow down","error":"too_many_requests","details":{"code":"rate_limited"}}`},
+		{json, func() { e = e.Wrap(io.EOF).WithHeader("Retry-After", "1") }, `429 {"error":"too_many_requests","message":"Slow down","details":{"code":"rate_limited"}}`},
+		{json, func() { e.Message = "Slower" }, `429 {"error":"too_many_requests","message":"Slower","details":{"code":"rate_limited"}}`},
+		{json, func() { e.Details.Code = "" }, `429 {"error":"too_many_requests","message":"Slower"}`},
+		{json, func() { e.Code = "slow" }, `429 {"error":"slow","message":"Slower"}`},
+		{json, func() { e.Details.Field = "page" }, `429 {"error":"slow","message":"Slower","details":{"field":"page"}}`},
+		{json, func() { e.Status = 400 }, `400 {"error":"slow","message":"Slower","details":{"field":"page"}}`},
+	}
+	for _, step := range steps {
+		step.change()
+		if got := write(e, step.accept); got != step.want {
+			t.Errorf("answered %s\nwant     %s", got, step.want)
+		}
+	}
+	list := apierror.ValidationFailed(apierror.FieldError{Field: "a", Code: "b", Message: "c"})
+	write(list, json)
+	list.Details.Errors[0].Message = "d"
+	if got, want := write(list, json), `422 {"error":"validation_failed","message":"c","details":{"field":"a","code":"b","errors":[{"field":"a","code":"b","message":"d"}]}}`; got != want {
+		t.Errorf("answered %s\nwant     %s", got, want)
+	}
+}
+
+func TestWriteIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	e := apierror.Forbidden("missing_role", "The role editor is needed")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 50 {
+				w := httptest.NewRecorder()
+				apierror.Write(w, httptest.NewRequest("GET", "/", nil), e.Wrap(io.EOF))
+				if want := `{"error":"forbidden","message":"The role editor is needed","details":{"code":"missing_role"}}`; w.Body.String() != want {
+					t.Errorf("body = %s", w.Body)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

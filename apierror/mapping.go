@@ -63,6 +63,11 @@ func from(opts *Options, r *http.Request, err error) *Error {
 // fromJSON maps the errors of encoding/json that a body causes.
 func fromJSON(err error) *Error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		// With GOEXPERIMENT=jsonv2 a json.Decoder makes a syntax error of what the
+		// body's reader says, and only the text is left of http.MaxBytesError.
+		if strings.HasSuffix(syntax.Error(), "http: request body too large") {
+			return New(http.StatusRequestEntityTooLarge, "")
+		}
 		return BadRequest("", "json", fmt.Sprintf("Request body is not valid JSON at byte %d", syntax.Offset))
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {

@@ -47,6 +47,9 @@ func TestJSONErrorsOfABodyAre400s(t *testing.T) {
 			if i := strings.Index(tt.want, " at byte"); i > 0 { // where exactly, encoding/json's versions differ
 				got, tt.want = cutOffset(got), cutOffset(tt.want)
 			}
+			if strings.HasPrefix(tt.want, "413") { // under jsonv2 the limit is lost
+				got, tt.want = got[:3], tt.want[:3]
+			}
 			if got != tt.want {
 				t.Errorf("answered %s\nwant     %s", got, tt.want)
 			}

@@ -6,9 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
-	"sync/atomic"
 )
 
 // Values under canonical keys, shared by all answers: assigning them allocates
@@ -145,21 +143,6 @@ func setHeader(h, own http.Header) {
 	for name, values := range own {
 		h[http.CanonicalHeaderKey(name)] = slices.Clip(values)
 	}
-}
-
-// lengths keeps the Content-Length of short bodies once one was needed.
-var lengths [1024]atomic.Pointer[[1]string]
-
-func contentLength(n int) []string {
-	if n >= len(lengths) {
-		return []string{strconv.Itoa(n)}
-	}
-	value := lengths[n].Load()
-	if value == nil {
-		value = &[1]string{strconv.Itoa(n)}
-		lengths[n].Store(value)
-	}
-	return value[:]
 }
 
 func writeBody(w http.ResponseWriter, r *http.Request, body []byte) {
