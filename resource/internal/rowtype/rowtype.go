@@ -63,10 +63,11 @@ func Fields(t reflect.Type) ([]Field, error) {
 func collect(fields []Field, t reflect.Type, prefix []int) ([]Field, error) {
 	for i := range t.NumField() {
 		sf := t.Field(i)
-		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		tag := sf.Tag.Get("json")
+		name, options, _ := strings.Cut(tag, ",")
 		index := append(append([]int(nil), prefix...), i)
 		switch {
-		case name == "-" && options == "":
+		case tag == "-":
 			continue
 		case sf.Anonymous && name == "" && sf.Type.Kind() == reflect.Struct:
 			var err error
