@@ -35,6 +35,11 @@ type BasicOptions struct {
 	// slow hash. If zero, 10,000; if negative, none.
 	CacheSize int
 
+	// OnCache, if not nil, is told of each time that credentials with a slow
+	// hash are looked up among the remembered ones, and whether they are there.
+	// It is the place for counters.
+	OnCache func(hit bool)
+
 	// Decoy is the hash that is checked for ids that nobody has, so that they
 	// take as long to be refused as a wrong secret. If empty, it is the
 	// costliest of those seen so far. Set it where an attacker may be the first
@@ -45,8 +50,8 @@ type BasicOptions struct {
 	// each processor. Fast ones ($sha256$) are not counted.
 	MaxHashes int
 
-	// MaxWaiting is how many callers may wait for a slow hash, beyond which they
-	// are answered with 503. If zero, 64 times MaxHashes.
+	// MaxWaiting is how many different credentials may wait for a slow hash,
+	// beyond which they are answered with 503. If zero, 64 times MaxHashes.
 	MaxWaiting int
 
 	// MaxFailures is how often a minute an address may fail for one client id,
@@ -81,6 +86,7 @@ type Basic struct {
 	scratch   sync.Pool
 	queue     hashQueue
 	brakes    brakes
+	onCache   func(hit bool)
 	outdated  func(ctx context.Context, clientID, hash, secret string)
 	decoy     atomic.Pointer[decoy]
 	learns    bool // whether the decoy follows what is seen
@@ -117,6 +123,7 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 		challenge: schemeBasic + ` realm=` + realm + `, charset="UTF-8"`,
 		verified:  newCache[string](opts.CacheSize),
 		learns:    opts.Decoy == "",
+		onCache:   opts.OnCache,
 		outdated:  opts.Outdated,
 		brakes:    brakes{address: opts.Address, both: newBrake(opts.MaxFailures, defaultFailures)},
 	}
@@ -211,7 +218,12 @@ func (b *Basic) check(ctx context.Context, s *basicScratch, client *Client, d *d
 		return errWrongSecret
 	}
 	key := s.digest(&b.cacheKey)
-	if hash, ok := b.verified.get(&key); ok && client.has(hash, now) {
+	known, hit := b.verified.get(&key)
+	hit = hit && client.has(known, now)
+	if b.onCache != nil {
+		b.onCache(hit)
+	}
+	if hit {
 		return nil
 	}
 	if refused := try.refused(); refused != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -270,38 +271,56 @@ func TestClientsRefuses(t *testing.T) {
 	}
 }
 
-// Callers with the same credentials share one hash, and beyond the bound they
-// are told to come back.
+// Callers with the same credentials share one hash, those with others wait in a
+// queue, and beyond its bound they are told to come back.
 func TestHashesQueue(t *testing.T) {
 	t.Parallel()
-	hash := string(must(bcrypt.GenerateFromPassword([]byte("open sesame"), 12)))
-	b := newBasic(t, auth.BasicOptions{MaxHashes: 1, MaxWaiting: 2}, auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: hash}}})
-	var good, busy, other atomic.Int32
+	hash := string(must(bcrypt.GenerateFromPassword([]byte("open sesame"), 10)))
+	var hits, misses atomic.Int32
+	b := newBasic(t, auth.BasicOptions{MaxHashes: 1, MaxWaiting: 2, OnCache: func(hit bool) {
+		if hit {
+			hits.Add(1)
+		} else {
+			misses.Add(1)
+		}
+	}}, auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: hash}}})
+	var good, wrong, busy, other atomic.Int32
 	var wg sync.WaitGroup
 	start := make(chan struct{})
-	for range 20 {
-		wg.Go(func() {
-			<-start
-			_, err := b.Authenticate(request(basicField("bob", "open sesame")))
-			switch {
-			case err == nil:
-				good.Add(1)
-			case errors.Is(err, apierror.Unavailable(0)):
-				busy.Add(1)
-			default:
-				other.Add(1)
-			}
-		})
+	call := func(secret string) {
+		<-start
+		_, err := b.Authenticate(request(basicField("bob", secret)))
+		switch {
+		case err == nil:
+			good.Add(1)
+		case errors.Is(err, apierror.Unavailable(0)):
+			busy.Add(1)
+		case strings.Contains(err.Error(), "wrong secret"):
+			wrong.Add(1)
+		default:
+			other.Add(1)
+		}
+	}
+	for i := range 20 {
+		wg.Go(func() { call("wrong" + strconv.Itoa(i)) })
 	}
 	close(start)
 	wg.Wait()
-	if other.Load() != 0 || good.Load() == 0 {
-		t.Errorf("%d good, %d busy, %d other", good.Load(), busy.Load(), other.Load())
+	if good.Load() != 0 || other.Load() != 0 || wrong.Load() == 0 || busy.Load() == 0 {
+		t.Errorf("%d good, %d wrong, %d busy, %d other", good.Load(), wrong.Load(), busy.Load(), other.Load())
 	}
-	// Once seen, the queue is not asked.
+	busy.Store(0)
 	for range 20 {
-		if _, err := b.Authenticate(request(basicField("bob", "open sesame"))); err != nil {
-			t.Errorf("seen = %v", err)
-		}
+		wg.Go(func() { call("open sesame") })
+	}
+	wg.Wait()
+	if good.Load() != 20 || busy.Load() != 0 {
+		t.Errorf("of 20 with the same credentials %d were let in and %d told to come back", good.Load(), busy.Load())
+	}
+	for range 20 {
+		call("open sesame")
+	}
+	if good.Load() != 40 || hits.Load() < 20 || misses.Load() < 21 {
+		t.Errorf("once seen: %d let in, %d hits, %d misses", good.Load(), hits.Load(), misses.Load())
 	}
 }

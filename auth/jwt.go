@@ -70,6 +70,11 @@ type JWTOptions struct {
 	// if negative, none.
 	CacheSize int
 
+	// OnCache, if not nil, is told of each time that a token is looked up among
+	// the remembered ones, and whether it is there and still good. It is the
+	// place for counters.
+	OnCache func(hit bool)
+
 	// Revoked, if not nil, reports whether the principal's token was withdrawn:
 	// by its TokenID, Subject, ClientID or by being Issued before a moment. It
 	// is asked on every request. An error is answered with 503.
@@ -84,6 +89,7 @@ type JWT struct {
 	leeway   time.Duration // for nbf and iat
 	grace    time.Duration // for exp
 	revoked  func(context.Context, Principal) (bool, error)
+	onCache  func(hit bool)
 	verified *cache[*verifiedToken]
 	cacheKey [64]byte
 	scratch  sync.Pool
@@ -132,6 +138,7 @@ func NewJWT(opts JWTOptions, issuers ...Issuer) (*JWT, error) {
 		leeway:           opts.Leeway,
 		grace:            opts.Leeway,
 		revoked:          opts.Revoked,
+		onCache:          opts.OnCache,
 		verified:         newCache[*verifiedToken](opts.CacheSize),
 		challengeNone:    schemeBearer + ` realm=` + realm,
 		challengeRequest: schemeBearer + ` realm=` + realm + `, error="invalid_request"`,
@@ -286,14 +293,15 @@ func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
 	var key digest
 	if j.verified != nil {
 		key = sha256.Sum256(s.keyed)
-		if v, ok := j.verified.get(&key); ok && now.Before(v.principal.Expires.Add(j.grace)) {
-			set, err := v.issuer.set(ctx, v.kid)
-			if err != nil {
-				return nil, err
-			}
-			if set == v.set || set.has(v.key) {
-				return j.unrevoked(ctx, v.principal)
-			}
+		v, err := j.remembered(ctx, &key, now)
+		if err != nil {
+			return nil, err
+		}
+		if j.onCache != nil {
+			j.onCache(v != nil)
+		}
+		if v != nil {
+			return j.unrevoked(ctx, v.principal)
 		}
 	}
 	v, err := j.verify(ctx, s, now)
@@ -302,6 +310,20 @@ func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
 	}
 	j.verified.put(&key, v)
 	return j.unrevoked(ctx, v.principal)
+}
+
+// remembered returns the token if it was verified before, has not ended, and its
+// key is still one of the issuer's.
+func (j *JWT) remembered(ctx context.Context, key *digest, now time.Time) (*verifiedToken, error) {
+	v, ok := j.verified.get(key)
+	if !ok || !now.Before(v.principal.Expires.Add(j.grace)) {
+		return nil, nil
+	}
+	set, err := v.issuer.set(ctx, v.kid)
+	if err != nil || set != v.set && !set.has(v.key) {
+		return nil, err
+	}
+	return v, nil
 }
 
 func (j *JWT) unrevoked(ctx context.Context, p *Principal) (*Principal, error) {

@@ -209,7 +209,8 @@ func TestSeenTokenEnds(t *testing.T) {
 		issuer.Keys = nil
 		issuer.KeySource = func(context.Context, string) (*auth.KeySet, error) { return current, down }
 		revoked := false
-		j := newJWT(t, auth.JWTOptions{Revoked: func(_ context.Context, p auth.Principal) (bool, error) {
+		var hits []bool
+		j := newJWT(t, auth.JWTOptions{OnCache: func(hit bool) { hits = append(hits, hit) }, Revoked: func(_ context.Context, p auth.Principal) (bool, error) {
 			if p.Subject != "alice" {
 				t.Errorf("Revoked was asked about %+v", p)
 			}
@@ -242,6 +243,11 @@ func TestSeenTokenEnds(t *testing.T) {
 		check("not revoked after all", nil)
 		time.Sleep(time.Minute)
 		check("expired", jwt.ErrTokenExpired)
+		// Of the calls that were answered from keys: the first, the one without the key
+		// and the last found nothing remembered.
+		if diff := cmp.Diff([]bool{false, true, true, false, true, true, true, false}, hits); diff != "" {
+			t.Errorf("cache hits mismatch (-want +got):\n%s", diff)
+		}
 	})
 }
 

@@ -9,16 +9,15 @@ import (
 	"github.com/tenetkit/tenet/apierror"
 )
 
-var errBusy = apierror.Unavailable(time.Second).Wrap(errors.New("auth: too many callers wait for a secret to be hashed"))
+var errBusy = apierror.Unavailable(time.Second).Wrap(errors.New("auth: too many secrets wait to be hashed"))
 
 // hashQueue lets few slow hashes run at a time and one for each credential, so
 // that a crowd of callers costs no more than the processors can bear.
 type hashQueue struct {
 	slots chan struct{}
-	limit int // of callers with a turn or waiting for one
+	limit int // of flights, those that wait for a slot included
 
 	mu      sync.Mutex
-	callers int
 	flights map[digest]*flight
 }
 
@@ -35,19 +34,9 @@ func (q *hashQueue) init(hashes, waiting int) {
 }
 
 // do returns what f returns, or what the call of f for the same key that is
-// under way returns. It is a 503 if too many callers wait.
+// under way returns. It is a 503 if too many other credentials wait.
 func (q *hashQueue) do(ctx context.Context, key digest, f func() (string, error)) (string, error) {
 	q.mu.Lock()
-	if q.callers >= q.limit {
-		q.mu.Unlock()
-		return "", errBusy
-	}
-	q.callers++
-	defer func() {
-		q.mu.Lock()
-		q.callers--
-		q.mu.Unlock()
-	}()
 	if other, ok := q.flights[key]; ok {
 		q.mu.Unlock()
 		select {
@@ -56,6 +45,10 @@ func (q *hashQueue) do(ctx context.Context, key digest, f func() (string, error)
 		case <-ctx.Done():
 			return "", unavailable(ctx.Err())
 		}
+	}
+	if len(q.flights) >= q.limit {
+		q.mu.Unlock()
+		return "", errBusy
 	}
 	mine := &flight{done: make(chan struct{})}
 	q.flights[key] = mine
