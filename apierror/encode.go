@@ -85,6 +85,21 @@ var plain = func() (table [256]bool) {
 	return table
 }()
 
+// plain8 reports whether eight bytes are all plain, looking at them as one word: a
+// byte that is 0 after what is asked for was taken away (or that is below a space, or
+// above ASCII) leaves its highest bit.
+func plain8(s string) bool {
+	_ = s[7]
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote := (w | ones*4) ^ ones*'&' // " and & differ in one bit
+	angle := (w | ones*2) ^ ones*'>' // so do < and >
+	backslash := w ^ ones*'\\'
+	found := (w - ones*' ') | (quote - ones) | (angle - ones) | (backslash - ones) | w
+	return found&highs == 0
+}
+
 // appendString appends s as a JSON string the way encoding/json does. It is written
 // out here because this package links nothing but the standard library, and
 // encoding/json would cost a buffer and reflection on every refused request.
@@ -92,6 +107,10 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		if len(s)-i >= 8 && plain8(s[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if plain[c] {
 			i++

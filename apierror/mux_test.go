@@ -333,3 +333,16 @@ func TestReadFromKeepsTheBodyWhole(t *testing.T) {
 		t.Errorf("answered %d, length mismatch (-want +got):\n%s", got.Status, diff)
 	}
 }
+
+func TestMuxOverHTTP2(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(apierror.Recover(apierror.Options{})(apierror.Mux(api())))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	check(t, "GET /nope", want(404, body404), exchange(t, srv, "GET", "/nope"))
+	check(t, "GET /tree", answer{307, http.Header{"Location": {"/tree/"}, "Content-Length": {"0"}}, ""}, exchange(t, srv, "GET", "/tree"))
+	if got := exchange(t, srv, "GET", "/stream"); got.Status != 200 || got.Body != "0\n1\n2\n" {
+		t.Errorf("GET /stream answered %d %q", got.Status, got.Body)
+	}
+}
