@@ -30,6 +30,7 @@ type declaration struct {
 
 	filters map[string]*rowtype.Field
 	sorts   map[string]*rowtype.Field
+	docs    []Field
 }
 
 // inputField is a field of the input type and its place in the row.
@@ -65,8 +66,13 @@ func declare(row, input reflect.Type, opts Options) (*declaration, error) {
 	if d.filters, err = d.choose("Options.Filter", opts.Filter); err != nil {
 		return nil, err
 	}
-	d.sorts, err = d.choose("Options.Sort", opts.Sort)
-	return d, err
+	if d.sorts, err = d.choose("Options.Sort", opts.Sort); err != nil {
+		return nil, err
+	}
+	if err := d.describe(); err != nil {
+		return nil, fmt.Errorf("row %v: %w", row, err)
+	}
+	return d, nil
 }
 
 // findOwned finds the fields that the server fills.

@@ -30,6 +30,12 @@ type Options struct {
 	// the unit in scope may do everything.
 	Roles Roles
 
+	// Params declares query parameters of the list beside page, limit, filter
+	// and sort. What a caller sends is decoded by the type of the example and
+	// handed to the store in [Query.Params]; without Required it may be absent.
+	// Of a Field only Name, Description, Example and Required count here.
+	Params []Field
+
 	// DataKey names the member of a list that holds the rows. If empty, data.
 	DataKey string
 
@@ -42,6 +48,9 @@ type Options struct {
 	// RequireMatch answers PUT, PATCH and DELETE without If-Match with 428, so
 	// that no caller can overwrite what it has not read.
 	RequireMatch bool
+
+	// Doc is prose for [Resource.Doc].
+	Doc Doc
 }
 
 // Roles names the role that each operation asks for. An empty one asks for none.

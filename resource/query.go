@@ -15,14 +15,16 @@ type queries struct {
 	page    paginate.Options
 	filters map[string]*rowtype.Field
 	sorts   map[string]*rowtype.Field
+	own     map[string]*rowtype.Field
+	must    []string // of own
 	known   []string // parameters, sorted
 	fields  []string // that may be filtered, sorted
 	orders  []string // fields that may be sorted, sorted
 	plain   Query    // what a query without filter and sort asks for
 }
 
-func newQueries(d *declaration, opts Options) queries {
-	q := queries{page: opts.Page, filters: d.filters, sorts: d.sorts}
+func newQueries(d *declaration, opts Options, own map[string]*rowtype.Field) queries {
+	q := queries{page: opts.Page, filters: d.filters, sorts: d.sorts, own: own}
 	q.known = []string{"limit", "page"}
 	q.fields = slices.Sorted(slices.Values(opts.Filter))
 	q.orders = slices.Sorted(slices.Values(opts.Sort))
@@ -31,6 +33,12 @@ func newQueries(d *declaration, opts Options) queries {
 	}
 	if len(q.orders) > 0 {
 		q.known = append(q.known, "sort")
+	}
+	for _, p := range opts.Params {
+		q.known = append(q.known, p.Name)
+		if p.Required {
+			q.must = append(q.must, p.Name)
+		}
 	}
 	slices.Sort(q.known)
 	q.plain.Sort = []Order{{Field: "id"}}
@@ -46,7 +54,7 @@ func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
 	out := q.plain
 	out.Offset, out.Limit = page.Offset(), page.Limit
 	if rawQuery == "" {
-		return out, page, nil
+		return out, page, q.missing(nil)
 	}
 	sorted := false
 	for pair := range strings.SplitSeq(rawQuery, "&") {
@@ -77,11 +85,40 @@ func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
 			if out.Sort, err = q.order(value); err != nil {
 				return Query{}, page, err
 			}
+		case q.own[name] != nil:
+			if err := q.param(&out, name, value); err != nil {
+				return Query{}, page, err
+			}
 		default:
 			return Query{}, page, q.unknown(name, value)
 		}
 	}
-	return out, page, nil
+	return out, page, q.missing(out.Params)
+}
+
+// param reads a parameter of one's own.
+func (q *queries) param(out *Query, name, value string) error {
+	if _, ok := out.Params[name]; ok {
+		return apierror.BadRequest(name, "duplicate", name+" must be given only once")
+	}
+	v, err := q.own[name].Parse(value)
+	if err != nil {
+		return apierror.BadRequest(name, "type", name+" must be "+err.Error())
+	}
+	if out.Params == nil {
+		out.Params = make(map[string]any, len(q.own))
+	}
+	out.Params[name] = v
+	return nil
+}
+
+func (q *queries) missing(params map[string]any) error {
+	for _, name := range q.must {
+		if _, ok := params[name]; !ok {
+			return apierror.BadRequest(name, "required", name+" is required")
+		}
+	}
+	return nil
 }
 
 func decodePair(pair string) (name, value string, err error) {

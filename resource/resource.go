@@ -56,6 +56,11 @@
 // A store is a few small interfaces: what is to happen before or after an
 // operation goes into a type that embeds the store and has that method.
 //
+// # Documentation
+//
+// [Resource.Doc] returns the declaration as values: the prose of [Options.Doc],
+// and every field and parameter with its type, rules, description and example.
+//
 // Everything here is safe for concurrent use.
 package resource
 
@@ -103,7 +108,11 @@ func New[Row, Input any](path string, store any, opts Options) (*Resource[Row, I
 	if err != nil {
 		return nil, fmt.Errorf("resource: New: %s: %w", path, err)
 	}
-	res.queries = newQueries(res.declaration, opts)
+	own, err := params(&res.opts)
+	if err != nil {
+		return nil, fmt.Errorf("resource: New: %s: %w", path, err)
+	}
+	res.queries = newQueries(res.declaration, res.opts, own)
 	res.encoder = jsonenc.For(reflect.TypeFor[Row]())
 	res.bind(store)
 	if len(res.allow) == 0 && len(res.allowRow) == 0 {

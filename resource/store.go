@@ -67,6 +67,12 @@ type Query struct {
 	Sort   []Order     // unique: the last one is the id
 	Offset int
 	Limit  int
+
+	// Params are the values of the parameters of [Options.Params] that were
+	// sent: string, bool, int64, float64 or time.Time. Stores of this module
+	// do not look at them: they are for a List of one's own, which may turn
+	// them into conditions.
+	Params map[string]any
 }
 
 // A Condition compares a field of the row with a value.

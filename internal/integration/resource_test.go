@@ -82,4 +82,3 @@ func newThings(t *testing.T, db *sql.DB, opts sqlstore.Options) *sqlstore.Store[
 	}
 	return store
 }
-

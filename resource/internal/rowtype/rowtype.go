@@ -43,7 +43,7 @@ func Fields(t reflect.Type) ([]Field, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("%v is not a struct", t)
 	}
-	if t == timeType || custom(t) {
+	if t == timeType || Custom(t) {
 		return nil, fmt.Errorf("%v encodes or decodes itself", t)
 	}
 	fields, err := collect(nil, t, nil)
@@ -108,7 +108,8 @@ var (
 	numberType      = reflect.TypeFor[json.Number]()
 )
 
-func custom(t reflect.Type) bool {
+// Custom reports whether t or its pointer encodes or decodes itself.
+func Custom(t reflect.Type) bool {
 	ptr := reflect.PointerTo(t)
 	return ptr.Implements(marshaler) || ptr.Implements(unmarshaler) ||
 		ptr.Implements(textMarshaler) || ptr.Implements(textUnmarshaler)
@@ -125,7 +126,7 @@ func kindOf(t reflect.Type) (kind Kind, nullable bool, err error) {
 	switch {
 	case t == timeType:
 		return Time, nullable, nil
-	case custom(t), t == numberType:
+	case Custom(t), t == numberType:
 		return JSON, nullable, nil
 	}
 	switch t.Kind() {

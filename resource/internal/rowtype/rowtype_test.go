@@ -13,7 +13,6 @@ type row struct {
 	ID    string     `json:"id"`
 	Plain string     // by its Go name
 	Skip  string     `json:"-"`
-	Dash  string     `json:"-,"`
 	Note  *string    `json:"note,omitempty"`
 	N     int8       `json:"n"`
 	U     *uint32    `json:"u"`
@@ -39,7 +38,7 @@ func TestFields(t *testing.T) {
 	for _, f := range fields {
 		names = append(names, f.Name)
 	}
-	want := []string{"id", "Plain", "-", "note", "n", "u", "f", "b", "t", "any", "Dur", "deep"}
+	want := []string{"id", "Plain", "note", "n", "u", "f", "b", "t", "any", "Dur", "deep"}
 	if !slices.Equal(names, want) {
 		t.Errorf("Fields = %q, want %q", names, want)
 	}
