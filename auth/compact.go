@@ -102,7 +102,7 @@ func (j *JWT) verify(ctx context.Context, s *scratch, now time.Time) (*verifiedT
 			return nil, errIssuer
 		}
 	}
-	v := &verifiedToken{issuer: t, kid: h.kid}
+	v := &verifiedToken{issuer: t, header: h}
 	if v.set, v.key, err = s.signed(ctx, t, c, h); err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (s *scratch) signed(ctx context.Context, t *trusted, c compact, h header) (
 	if a == nil {
 		return nil, nil, errAlgorithm
 	}
-	set, err := t.set(ctx, h.kid)
+	set, err := t.set(ctx, h)
 	if err != nil {
 		return nil, nil, err
 	}

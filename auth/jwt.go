@@ -7,50 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
 )
-
-// An Issuer is somebody whose tokens are trusted. URL, Audiences, Algorithms and
-// one of Keys and KeySource are required: each of them, left out, is a known way
-// to have foreign tokens accepted.
-type Issuer struct {
-	// URL is the iss claim, compared byte for byte: a trailing slash counts.
-	URL string
-
-	// Audiences are the aud values for this service. A token has to name at
-	// least one of them.
-	Audiences []string
-
-	// Algorithms are those that the issuer signs with: HS256, HS384, HS512,
-	// RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA.
-	// Secrets and public keys do not mix.
-	Algorithms []string
-
-	// Keys are the issuer's keys, checked as by [NewKeySet].
-	Keys []Key
-
-	// KeySource returns the issuer's keys as they are now, where they may
-	// change: package auth/jwks fetches them. It is asked for every token, also
-	// one that was verified before, and so has to answer from memory as a rule.
-	// The kid, which may be empty, only tells that a key is missed. An error is
-	// answered with 503, since the caller may well be honest.
-	KeySource func(ctx context.Context, kid string) (*KeySet, error)
-
-	// AccessTokenOnly demands the type at+jwt (RFC 9068), which tells access
-	// tokens from all others. By default a token without a type and the type
-	// JWT are good too.
-	AccessTokenOnly bool
-
-	// SubjectPrefix is put before the sub claim to make [Principal.Subject].
-	// Give it to foreign issuers: without, each issuer in the list can name
-	// every subject, those of the others and your own clients included.
-	SubjectPrefix string
-}
 
 // JWTOptions adjusts [NewJWT]. The zero value is safe for production.
 type JWTOptions struct {
@@ -98,18 +60,11 @@ type JWT struct {
 	challengeNone, challengeRequest, challengeToken string
 }
 
-// trusted is an Issuer ready for use.
-type trusted struct {
-	Issuer
-	algorithms []*algorithm
-	keys       *KeySet // nil if KeySource is asked
-}
-
 // verifiedToken is what is remembered of a token.
 type verifiedToken struct {
 	principal *Principal
 	issuer    *trusted
-	kid       string
+	header    header
 	set       *KeySet
 	key       *setKey
 }
@@ -168,50 +123,6 @@ func NewJWT(opts JWTOptions, issuers ...Issuer) (*JWT, error) {
 	return j, nil
 }
 
-func trust(issuer Issuer) (*trusted, error) {
-	issuer.Audiences = slices.Clone(issuer.Audiences)
-	t := &trusted{Issuer: issuer}
-	switch {
-	case issuer.URL == "":
-		return nil, errors.New("the URL is empty")
-	case len(issuer.Audiences) == 0 || slices.Contains(issuer.Audiences, ""):
-		return nil, errors.New("at least one audience is required, and none may be empty")
-	case len(issuer.Algorithms) == 0:
-		return nil, errors.New("at least one algorithm is required")
-	case (len(issuer.Keys) == 0) == (issuer.KeySource == nil):
-		return nil, errors.New("either Keys or KeySource is required")
-	}
-	for _, name := range issuer.Algorithms {
-		a := algorithms[name]
-		if a == nil {
-			return nil, fmt.Errorf("the algorithm %q is unknown", name)
-		}
-		if len(t.algorithms) > 0 && (a.family == familyHMAC) != (t.algorithms[0].family == familyHMAC) {
-			return nil, errors.New("algorithms for secrets and for public keys do not go together")
-		}
-		t.algorithms = append(t.algorithms, a)
-	}
-	if issuer.KeySource != nil {
-		return t, nil
-	}
-	keys, err := NewKeySet(issuer.Keys...)
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range t.algorithms {
-		if !slices.ContainsFunc(keys.keys, func(k *setKey) bool { return k.serves(a) >= 0 }) {
-			return nil, fmt.Errorf("no key serves %s", a.name)
-		}
-	}
-	for _, k := range keys.keys {
-		if !slices.ContainsFunc(t.algorithms, func(a *algorithm) bool { return k.serves(a) >= 0 }) {
-			return nil, fmt.Errorf("the key with the id %q serves none of the algorithms", k.id)
-		}
-	}
-	t.keys = keys
-	return t, nil
-}
-
 // issuer returns the trusted issuer of that URL, or nil.
 func (j *JWT) issuer(url string) *trusted {
 	for _, t := range j.issuers {
@@ -220,31 +131,6 @@ func (j *JWT) issuer(url string) *trusted {
 		}
 	}
 	return nil
-}
-
-// allowed returns the algorithm of that name if the issuer signs with it.
-func (t *trusted) allowed(name string) *algorithm {
-	for _, a := range t.algorithms {
-		if a.name == name {
-			return a
-		}
-	}
-	return nil
-}
-
-// set returns the keys of the issuer as they are now.
-func (t *trusted) set(ctx context.Context, kid string) (*KeySet, error) {
-	if t.keys != nil {
-		return t.keys, nil
-	}
-	set, err := t.KeySource(ctx, kid)
-	if err == nil && set == nil {
-		err = errors.New("the key source gave no key set")
-	}
-	if err != nil {
-		return nil, unavailable(fmt.Errorf("auth: keys of issuer %q: %w", t.URL, err))
-	}
-	return set, nil
 }
 
 // unavailable is the 503 for a check that could not be made, unless err says
@@ -319,7 +205,7 @@ func (j *JWT) remembered(ctx context.Context, key *digest, now time.Time) (*veri
 	if !ok || !now.Before(v.principal.Expires.Add(j.grace)) {
 		return nil, nil
 	}
-	set, err := v.issuer.set(ctx, v.kid)
+	set, err := v.issuer.set(ctx, v.header)
 	if err != nil || set != v.set && !set.has(v.key) {
 		return nil, err
 	}

@@ -2,6 +2,9 @@ package auth_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"strings"
@@ -331,4 +334,46 @@ func TestKeySourceDownIs503(t *testing.T) {
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || w.Header().Get("Www-Authenticate") != "" {
 		t.Errorf("answer = %d %v, want 503 with Retry-After and no challenge", w.Code, w.Header())
 	}
+}
+
+// A Keyfunc of golang-jwt is asked for every token, and what it no longer
+// returns is good no longer.
+func TestKeyfunc(t *testing.T) {
+	t.Parallel()
+	var answer any = jwt.VerificationKeySet{Keys: []jwt.VerificationKey{&ecKey().PublicKey, edKey().Public()}}
+	var failure error
+	issuer := auth.Issuer{
+		URL: issuerURL, Audiences: []string{audience}, Algorithms: []string{"ES256", "EdDSA"},
+		Keyfunc: func(token *jwt.Token) (any, error) {
+			if token.Header["kid"] != "a" || token.Method.Alg() != token.Header["alg"] {
+				t.Errorf("Keyfunc was asked about %+v", token)
+			}
+			return answer, failure
+		},
+	}
+	j := newJWT(t, auth.JWTOptions{}, issuer)
+	token := forge(jwt.SigningMethodES256, ecKey(), object{"alg": "ES256", "kid": "a"}, goodClaims())
+	check := func(when string, want error) {
+		t.Helper()
+		for range 2 {
+			if _, err := j.Authenticate(request("Bearer " + token)); !errors.Is(err, want) {
+				t.Errorf("%s: Authenticate = %v, want %v", when, err, want)
+			}
+		}
+	}
+	check("two keys of which one does not fit the algorithm", nil)
+	answer = &ecKey().PublicKey
+	check("the key", nil)
+	answer = jwt.VerificationKeySet{Keys: []jwt.VerificationKey{&ecKey().PublicKey}}
+	check("the key in a set", nil)
+	answer = &must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)).PublicKey
+	check("another key", jwt.ErrTokenSignatureInvalid)
+	answer = hmacKey
+	check("a secret", jwt.ErrTokenUnverifiable)
+	answer = nil
+	check("nothing", jwt.ErrTokenUnverifiable)
+	failure = errors.New("no such key")
+	check("an error", failure)
+	failure, answer = nil, &ecKey().PublicKey
+	check("the key again", nil)
 }
