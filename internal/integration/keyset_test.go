@@ -264,11 +264,11 @@ func TestKeysetPage40000CostsWhatPage1Does(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills a table with 1,000,000 rows")
 	}
-	const rows, limit = 1_000_000, 25
+	const limit = 25
 	fill := map[string]string{
-		"sqlite": `INSERT INTO deep WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999999)
-			SELECT i, (i * 7919) % 1000003, 'lead ' || i FROM n`,
-		"postgres": `INSERT INTO deep SELECT i, (i::bigint * 7919) % 1000003, 'lead ' || i FROM generate_series(0, 999999) AS i`,
+		"sqlite": `INSERT INTO deep WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			SELECT i, (i * 7919) %% 1000003, 'lead ' || i FROM n`,
+		"postgres": `INSERT INTO deep SELECT i, (i::bigint * 7919) %% 1000003, 'lead ' || i FROM generate_series(1, %d) AS i`,
 	}
 	orders := map[string][]keyset.Column{
 		"equal directions": {{Name: "value", Desc: true}, {Name: "id", Desc: true}},
@@ -276,10 +276,14 @@ func TestKeysetPage40000CostsWhatPage1Does(t *testing.T) {
 	}
 	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
 		t.Run(dialect, func(t *testing.T) {
+			rows := 1_000_000
+			if raceEnabled && dialect == "sqlite" {
+				rows = 20_000
+			}
 			db := open(t)
 			db.SetMaxOpenConns(1) // one session, whose plans and pages are warm
 			for _, query := range []string{
-				"CREATE TABLE deep (id bigint PRIMARY KEY, value bigint NOT NULL, name text NOT NULL)", fill[dialect],
+				"CREATE TABLE deep (id bigint PRIMARY KEY, value bigint NOT NULL, name text NOT NULL)", fmt.Sprintf(fill[dialect], rows),
 				"CREATE INDEX deep_equal ON deep (value, id)", "CREATE INDEX deep_mixed ON deep (value DESC, id)", "ANALYZE",
 			} {
 				mustExec(t, db, dialect, query)
@@ -317,12 +321,12 @@ func TestKeysetPage40000CostsWhatPage1Does(t *testing.T) {
 						near, far := fastest(t, db, dialect, first, limit+1), fastest(t, db, dialect, deep, limit)
 						near, far = min(near, fastest(t, db, dialect, first, limit+1)), min(far, fastest(t, db, dialect, deep, limit))
 						ratio = float64(far) / float64(near)
-						t.Logf("page 1 %v, page 40,000 %v (%.2f), by offset %v", near, far, ratio, byOffset)
+						t.Logf("page 1 %v, page %d %v (%.2f), by offset %v", near, rows/limit, far, ratio, byOffset)
 						if ratio <= 1.2 {
 							return
 						}
 					}
-					t.Errorf("page 40,000 costs %.2f of page 1, want at most 1.2", ratio)
+					t.Errorf("page %d costs %.2f of page 1, want at most 1.2", rows/limit, ratio)
 				})
 			}
 		})
