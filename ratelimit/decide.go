@@ -2,6 +2,8 @@ package ratelimit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"hash/maphash"
 	"math"
 	"net/http"
@@ -82,11 +84,25 @@ func (l *Limiter) buckets(list []bucket, r *http.Request) []bucket {
 		if l.memory != nil {
 			b.hash = maphash.Bytes(l.memory.seed, key)
 		} else {
-			b.key = string(key)
+			b.key = keyText(key)
 		}
 		list = append(list, b)
 	}
 	return list
+}
+
+// maxKey is the length of the longest key that is kept as it is.
+const maxKey = 256
+
+// keyText returns the key under which a store that keeps keys finds the bucket.
+// Callers may have a say in their keys: long ones are told by their hash. No
+// other key starts with '#', because names do not.
+func keyText(key []byte) string {
+	if len(key) <= maxKey {
+		return string(key)
+	}
+	sum := sha256.Sum256(key)
+	return "#" + hex.EncodeToString(sum[:])
 }
 
 // describe turns a verdict into what the caller is told.

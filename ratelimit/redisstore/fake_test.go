@@ -17,7 +17,7 @@ type fakeRedis struct {
 	mu       sync.Mutex
 	start    time.Time
 	full     map[string]time.Duration
-	scripts  map[string]bool
+	known    bool // the script
 	commands []string
 	keys     []string
 	reply    any   // answered instead, if not nil
@@ -25,7 +25,7 @@ type fakeRedis struct {
 }
 
 func newFakeRedis() *fakeRedis {
-	return &fakeRedis{start: time.Now(), full: make(map[string]time.Duration), scripts: make(map[string]bool)}
+	return &fakeRedis{start: time.Now(), full: make(map[string]time.Duration)}
 }
 
 func (f *fakeRedis) do(_ context.Context, args ...any) (any, error) {
@@ -38,21 +38,31 @@ func (f *fakeRedis) do(_ context.Context, args ...any) (any, error) {
 		return f.reply, f.err
 	}
 	switch {
-	case len(args) != 7 || args[2] != 1:
+	case len(args) < 7 || len(args) > 8 || args[2] != 1:
 		return nil, fmt.Errorf("ERR %d arguments, %v keys", len(args), args[2])
-	case command == "EVALSHA" && !f.scripts["loaded"]:
+	case command == "EVALSHA" && !f.known:
 		return nil, errors.New("NOSCRIPT No matching script. Please use EVAL.")
 	case command == "EVAL":
-		f.scripts["loaded"] = true
+		f.known = true
 	}
 	interval, span, cost := args[4].(int64), args[5].(int64), args[6].(int)
-	burst := span / interval
-	rate := ratelimit.Rate{Limit: 1, Period: time.Duration(interval), Burst: int(burst)}
+	rate := ratelimit.Rate{Limit: 1, Period: time.Duration(interval), Burst: int(span / interval)}
 	now := time.Since(f.start)
 	next, state := rate.Take(f.full[key], now, cost)
-	if !state.Allowed {
-		return -1 - int64(min(max(next-now, 0), time.Duration(span))), nil
+	taken := cost
+	if len(args) == 8 && state.Allowed {
+		more := min(args[7].(int), state.Remaining)
+		next, _ = rate.Take(next, now, more)
+		taken += more
 	}
-	f.full[key] = next
-	return int64(min(max(next-now, 0), time.Duration(span))), nil
+	debt := int64(min(max(next-now, 0), time.Duration(span)))
+	if state.Allowed {
+		f.full[key] = next
+	} else {
+		debt, taken = -1-debt, 0
+	}
+	if len(args) == 8 {
+		return []any{debt, int64(taken)}, nil
+	}
+	return debt, nil
 }

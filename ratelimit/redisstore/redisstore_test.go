@@ -31,10 +31,15 @@ func TestStoreIsAStore(t *testing.T) {
 	}, ratelimittest.Options{Bubble: true})
 }
 
-func TestNewRefusesNil(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	if _, err := redisstore.New(nil, redisstore.Options{}); err == nil {
 		t.Error("New(nil) error = nil, want one")
+	}
+	for name, opts := range map[string]redisstore.Options{"a negative lease": {Lease: -1}, "a negative lot": {Lot: -1}} {
+		if _, err := redisstore.New(newFakeRedis().do, opts); err == nil {
+			t.Errorf("New with %s: error = nil, want one", name)
+		}
 	}
 }
 
@@ -98,13 +103,22 @@ func FuzzReply(f *testing.F) {
 		f.Add(n, "", 1)
 	}
 	f.Add(int64(0), "OK", 1)
+	f.Add(int64(0), "leased", 1)
+	f.Add(int64(120e9), "leased", 2)
+	f.Add(int64(-1), "leased", 0)
 	f.Fuzz(func(t *testing.T, n int64, text string, cost int) {
 		fake := newFakeRedis()
-		fake.reply = n
-		if text != "" {
+		var opts redisstore.Options
+		switch text {
+		case "":
+			fake.reply = n
+		case "leased":
+			fake.reply = []any{n, int64(1)}
+			opts.Lease = time.Second
+		default:
 			fake.reply = text
 		}
-		s, err := newStore(t, fake, redisstore.Options{}).Take(t.Context(), "k", cost, contract)
+		s, err := newStore(t, fake, opts).Take(t.Context(), "k", cost, contract)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "redisstore: Take: ") {
 				t.Errorf("reply %v: error = %v, want one of this package", fake.reply, err)

@@ -1,9 +1,10 @@
 -- Takes a cost from the bucket KEYS[1], which is the instant at which it will be
 -- full, kept as Unix seconds with nine decimals. ARGV: the nanoseconds in which
--- one request is refilled, those in which an empty bucket is, and the cost.
+-- one request is refilled, those in which an empty bucket is, the cost, and, for a
+-- lease, the most to take beyond the cost.
 --
 -- Answers with the bucket's debt in nanoseconds, or, if the cost was refused,
--- with -1 - debt. Seconds and nanoseconds are kept apart because a number of Lua
+-- with -1 - debt; for a lease with that and what was taken. Seconds and nanoseconds are kept apart because a number of Lua
 -- holds 53 bits, which is less than nanoseconds since 1970 need.
 local clock = redis.call('TIME')
 local seconds, nanos = tonumber(clock[1]), tonumber(clock[2]) * 1000
@@ -21,7 +22,15 @@ end
 
 local left = math.max(debt + cost * interval, 0)
 if cost > 0 and left > span then
+  if ARGV[4] then
+    return {-1 - debt, 0}
+  end
   return -1 - debt
+end
+if ARGV[4] then
+  local more = math.min(tonumber(ARGV[4]), math.floor((span - left) / interval))
+  cost = cost + more
+  left = left + more * interval
 end
 if left == 0 then
   redis.call('DEL', KEYS[1])
@@ -30,4 +39,7 @@ end
 nanos = nanos + left
 seconds = seconds + math.floor(nanos / 1e9)
 redis.call('SET', KEYS[1], string.format('%.0f.%09.0f', seconds, nanos % 1e9), 'PX', string.format('%.0f', math.ceil(left / 1e6) + 1))
+if ARGV[4] then
+  return {left, cost}
+end
 return left
