@@ -79,6 +79,7 @@ func newService(ctx context.Context, c config, url string, clients auth.ClientFu
 	}
 	limiter, err := ratelimit.New(counts, auth.Subject, ratelimit.Options{
 		Policies: []ratelimit.Policy{{Limit: c.rate, Burst: c.burst}},
+		OnOutage: func(err error) { logOutage(logger, err) },
 	})
 	if err != nil {
 		return nil, err
@@ -140,6 +141,15 @@ func (s *service) limitStore(ctx context.Context, url string) (ratelimit.Store, 
 	return redisstore.New(func(ctx context.Context, args ...any) (any, error) {
 		return s.redis.Do(ctx, args...).Result()
 	}, redisstore.Options{Prefix: "leads:"})
+}
+
+// logOutage tells when Redis goes, and when it is back: two lines an outage.
+func logOutage(logger *slog.Logger, err error) {
+	if err != nil {
+		logger.Warn("rate limits are kept by this process: the store is down", "cause", err)
+		return
+	}
+	logger.Info("rate limits are kept by the store again")
 }
 
 // health answers whether the service can serve: it needs its database.
