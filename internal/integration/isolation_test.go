@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenetkit/tenet/ouscope"
 	"github.com/tenetkit/tenet/ouscope/ouscopetest"
+	"github.com/tenetkit/tenet/ouscope/redisstore"
 	"github.com/tenetkit/tenet/ouscope/sqlstore"
 	"github.com/tenetkit/tenet/resource"
 	rows "github.com/tenetkit/tenet/resource/sqlstore"
@@ -108,4 +109,18 @@ func TestSQLChoicesKeepThePromises(t *testing.T) {
 			ouscopetest.TestChoices(t, func(t *testing.T) ouscope.ChoiceStore { return ouStore(t, dialect, open(t)) })
 		})
 	}
+}
+
+func TestRedisChoicesKeepThePromises(t *testing.T) {
+	t.Parallel()
+	ouscopetest.TestChoices(t, func(t *testing.T) ouscope.ChoiceStore {
+		rdb, prefix := redisClient(t)
+		store, err := redisstore.New(func(ctx context.Context, args ...any) (any, error) {
+			return rdb.Do(ctx, args...).Result()
+		}, redisstore.Options{Prefix: prefix})
+		if err != nil {
+			t.Fatalf("redisstore.New: %v", err)
+		}
+		return store
+	})
 }
