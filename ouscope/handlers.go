@@ -74,7 +74,9 @@ func (s *Scoper) UnitsHandler() http.Handler {
 			}
 			skip = 0
 		}
-		w.Header()["Link"] = []string{pagequery.Link(r.URL, page, limit, int64(list.Total))}
+		if link := pagequery.Link(r.URL, page, limit, int64(list.Total)); link != "" {
+			w.Header()["Link"] = []string{link}
+		}
 		return httpjson.Write(w, r, http.StatusOK, list)
 	})
 }

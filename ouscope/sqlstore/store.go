@@ -48,6 +48,7 @@ type Store struct {
 	opts Options
 
 	units, assignments, choice, choose, forget, addUnit, assign string
+	lock, changeUnit, count, held, grant, assignment, revoke    string
 }
 
 // New returns a Store in db. It fails if db is nil or an option is wrong; it
@@ -82,14 +83,24 @@ func New(db *sql.DB, opts Options) (*Store, error) {
 			VALUES ($1, $2, NULLIF($3, ''), $4, $5, $6, $7, $8)`),
 		assign: query(`INSERT INTO {prefix}assignments (id, subject, organization, unit, role, no_inherit)
 			VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6)`),
+		lock: query(opts.lock()),
+		changeUnit: query(`UPDATE {prefix}units SET parent = NULLIF($3, ''), name = $4, slug = $5, external_ref = $6, is_default = $7, disabled = $8
+			WHERE id = $1 AND organization = $2`),
+		count: query(`SELECT count(*) FROM {prefix}assignments WHERE (organization = $1 OR $1 = '') AND unit IN (` + opts.list("$2") + `)`),
+		held: query(`SELECT id, subject, organization, COALESCE(unit, ''), role, no_inherit
+			FROM {prefix}assignments WHERE (organization = $1 OR $1 = '') AND unit IN (` + opts.list("$2") + `)
+			ORDER BY subject, unit, role, id LIMIT $3 OFFSET $4`),
+		grant: query(`INSERT INTO {prefix}assignments (id, subject, organization, unit, role, no_inherit)
+			SELECT $1, $2, organization, id, $5, CAST($6 AS boolean) FROM {prefix}units WHERE organization = $3 AND id = $4 ON CONFLICT DO NOTHING`),
+		assignment: query(`SELECT id, subject, organization, COALESCE(unit, ''), role, no_inherit
+			FROM {prefix}assignments WHERE id = $1`),
+		revoke: query(`DELETE FROM {prefix}assignments WHERE id = $1`),
 	}, nil
 }
 
 // Units returns all units, ordered by organization and id.
 func (s *Store) Units(ctx context.Context) ([]ouscope.Unit, error) {
-	units, err := collect(ctx, s.db, func(rows *sql.Rows, u *ouscope.Unit) error {
-		return rows.Scan(&u.ID, &u.Organization, &u.Parent, &u.Name, &u.Slug, &u.ExternalRef, &u.Default, &u.Disabled)
-	}, s.units)
+	units, err := collect(ctx, s.db, scanUnit, s.units)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: Units: %w", err)
 	}
@@ -101,9 +112,7 @@ func (s *Store) Assignments(ctx context.Context, subject string) ([]ouscope.Assi
 	if !storable(subject) {
 		return nil, nil
 	}
-	assignments, err := collect(ctx, s.db, func(rows *sql.Rows, a *ouscope.Assignment) error {
-		return rows.Scan(&a.ID, &a.Subject, &a.Organization, &a.Unit, &a.Role, &a.NoInherit)
-	}, s.assignments, subject)
+	assignments, err := collect(ctx, s.db, scanAssignment, s.assignments, subject)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: Assignments: %w", err)
 	}
@@ -138,18 +147,16 @@ func (s *Store) SetChoice(ctx context.Context, organization, subject, unit strin
 	return nil
 }
 
-// An Execer runs a statement: a *sql.DB, a *sql.Conn, or a *sql.Tx where the
-// statements have to hold together with others.
-type Execer interface {
-	// ExecContext is the method of package database/sql.
+// An execer runs a statement.
+type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// Insert adds units and assignments through tx, parents before children
-// whatever their order here. An assignment without an ID gets one, and one
+// Insert adds units and assignments through tx, a *sql.DB, *sql.Conn or *sql.Tx,
+// parents before children whatever their order here. An assignment without an ID gets one, and one
 // without an Organization that of its unit, if the unit is among units. It fails
 // at the first that the tables refuse, so give it a transaction.
-func (s *Store) Insert(ctx context.Context, tx Execer, units []ouscope.Unit, assignments []ouscope.Assignment) error {
+func (s *Store) Insert(ctx context.Context, tx execer, units []ouscope.Unit, assignments []ouscope.Assignment) error {
 	sorted, err := parentsFirst(units)
 	if err != nil {
 		return fmt.Errorf("sqlstore: Insert: %w", err)
@@ -202,7 +209,12 @@ func parentsFirst(units []ouscope.Unit) ([]ouscope.Unit, error) {
 	return sorted, nil
 }
 
-func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows, *T) error, query string, args ...any) ([]T, error) {
+// A queryer is a *sql.DB or a *sql.Tx.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func collect[T any](ctx context.Context, db queryer, scan func(*sql.Rows, *T) error, query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

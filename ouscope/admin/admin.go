@@ -1,0 +1,158 @@
+// Package admin lets callers change the organization that package ouscope
+// scopes by: create, rename, move and disable units, grant and revoke roles.
+//
+//	office, err := admin.New(scoper, store, admin.Options{Audit: audit})
+//	mux.Handle("GET /org-units", scoper.UnitsHandler())
+//	mux.Handle("/org-units/active", scoper.ActiveHandler())
+//	mux.Handle("POST /org-units", scoper.Handler(office.UnitsHandler()))
+//	mux.Handle("/org-units/{id}", scoper.Handler(office.UnitsHandler()))
+//	mux.Handle("/role-assignments", scoper.Handler(office.AssignmentsHandler()))
+//	mux.Handle("/role-assignments/{id}", scoper.Handler(office.AssignmentsHandler()))
+//
+// The handlers go behind [ouscope.Scoper.Handler] and act within its scope. What
+// they change holds from the next request of this process on.
+//
+// # Who may do what
+//
+// The role (admin by default) is asked of the unit concerned:
+//
+//   - to create a unit, of its parent;
+//   - to rename a unit, of the unit;
+//   - to move, disable or enable a unit, of the parent that it has and of the
+//     parent that it gets. So nobody disables or takes away the unit that their
+//     own role stands on, and the top of an organization stays where it is;
+//   - to list, grant and revoke roles, of the unit of the assignment.
+//
+// Nobody grants a role that they do not hold on that unit themselves. Roles for
+// a whole organization are neither listed nor changed here.
+//
+// A unit or an assignment outside the scope is answered as one that is not
+// there: 404 in a path, and 403 with the code org_unit_forbidden in a body.
+//
+// # Concurrency
+//
+// An [Admin] is immutable and safe for concurrent use.
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/ouscope"
+)
+
+// A Store is a directory that can be changed; that of package sqlstore is one.
+// An [*apierror.Error] that a method returns is the answer.
+type Store interface {
+	ouscope.Directory
+
+	// SaveUnit replaces the unit was by now, which has the same id and
+	// organization, or adds now if was is the zero Unit. It fails with a 409
+	// if the unit is not as was says any more, and with a 422 if its new
+	// parent is not there, or is the unit itself or below it, whatever
+	// happens at the same time.
+	SaveUnit(ctx context.Context, was, now ouscope.Unit) error
+
+	// Held returns the assignments on the units, in a stable order, from the
+	// offset on and at most limit, and how many there are in all. If the
+	// organization is empty, those of every organization.
+	Held(ctx context.Context, organization string, units []string, offset, limit int) ([]ouscope.Assignment, int, error)
+
+	// Grant adds an assignment. It fails with a 409 if the subject holds the
+	// role on the unit already, or the unit is gone.
+	Grant(ctx context.Context, a ouscope.Assignment) error
+
+	// Revoke removes the assignment with the id if check agrees, and returns
+	// what check says otherwise. It fails with a 404 if there is none.
+	Revoke(ctx context.Context, id string, check func(ouscope.Assignment) error) error
+}
+
+// Options adjusts an [Admin]. The zero value is safe for production.
+type Options struct {
+	// Role is what callers need on the unit concerned. If empty, admin.
+	Role string
+
+	// Organization is that of the Scoper.
+	Organization string
+
+	// UnitsPath and AssignmentsPath are the paths that clients see, for
+	// Location. If empty, /org-units and /role-assignments.
+	UnitsPath, AssignmentsPath string
+
+	// Audit is told of every change after it was made, before the answer. If
+	// nil, nobody is.
+	Audit func(ctx context.Context, e Event)
+}
+
+// An Event is one change that was made.
+type Event struct {
+	// Action is create_unit, change_unit, grant or revoke.
+	Action string
+
+	// Subject is the caller who made it.
+	Subject string
+
+	// Unit is the unit as it is, and Was as it was, for a change of one.
+	Unit, Was ouscope.Unit
+
+	// Assignment is what was granted or revoked.
+	Assignment ouscope.Assignment
+}
+
+// An Admin holds the handlers.
+type Admin struct {
+	scoper *ouscope.Scoper
+	store  Store
+	opts   Options
+}
+
+// New returns the handlers that change what is in store, which has to be the
+// directory of scoper. It fails if scoper or store is nil.
+func New(scoper *ouscope.Scoper, store Store, opts Options) (*Admin, error) {
+	if scoper == nil || store == nil {
+		return nil, errors.New("admin: New: scoper and store are required")
+	}
+	if opts.Role == "" {
+		opts.Role = "admin"
+	}
+	if opts.UnitsPath == "" {
+		opts.UnitsPath = "/org-units"
+	}
+	if opts.AssignmentsPath == "" {
+		opts.AssignmentsPath = "/role-assignments"
+	}
+	return &Admin{scoper, store, opts}, nil
+}
+
+func (a *Admin) audit(r *http.Request, e Event) {
+	if a.opts.Audit != nil {
+		e.Subject = ouscope.FromContext(r.Context()).Subject()
+		a.opts.Audit(r.Context(), e)
+	}
+}
+
+// unit returns the unit with the id, disabled ones included. Where no
+// organization is set, ids are unique.
+func (a *Admin) unit(ctx context.Context, id string) (ouscope.Unit, bool, error) {
+	units, err := a.store.Units(ctx)
+	if err != nil {
+		return ouscope.Unit{}, false, err
+	}
+	for _, u := range units {
+		if u.ID == id && (a.opts.Organization == "" || u.Organization == a.opts.Organization) {
+			return u, true, nil
+		}
+	}
+	return ouscope.Unit{}, false, nil
+}
+
+// named checks the role on a unit that a body names. A foreign one and one that
+// is not there are the same.
+func (a *Admin) named(scope ouscope.Scope, id, role string) error {
+	if !scope.Contains(id) {
+		return apierror.Forbidden("org_unit_forbidden", "You cannot use this organizational unit")
+	}
+	return scope.Check(id, role)
+}

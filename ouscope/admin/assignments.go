@@ -1,0 +1,155 @@
+package admin
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/pagequery"
+	"github.com/tenetkit/tenet/ouscope"
+)
+
+type assignmentView struct {
+	ID      string `json:"id"`
+	Subject string `json:"subject"`
+	Unit    string `json:"org_unit_id"`
+	Role    string `json:"role"`
+	Inherit bool   `json:"inherit"`
+}
+
+type assignmentBody struct {
+	Subject *string `json:"subject"`
+	Unit    *string `json:"org_unit_id"`
+	Role    *string `json:"role"`
+	Inherit *bool   `json:"inherit"`
+}
+
+// AssignmentsHandler returns the handler for GET of the collection, a list with
+// page and limit of the assignments on units where the caller holds the role;
+// for POST, which takes {"subject":"ann","org_unit_id":"uk","role":"reader"},
+// and "inherit":false for a role on that unit alone, and answers 201; and for
+// DELETE of {id}, which answers 204.
+func (a *Admin) AssignmentsHandler() http.Handler {
+	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		id := r.PathValue("id")
+		if id != "" {
+			if err := begin(w, r, http.MethodDelete); err != nil {
+				return err
+			}
+			return a.revoke(w, r, id)
+		}
+		if err := begin(w, r, http.MethodGet, http.MethodPost); err != nil {
+			return err
+		}
+		if r.Method == http.MethodPost {
+			return a.grant(w, r)
+		}
+		return a.list(w, r)
+	})
+}
+
+func (a *Admin) list(w http.ResponseWriter, r *http.Request) error {
+	page, limit, err := pagequery.Parse(r.URL.RawQuery, 25, 100, false)
+	if err != nil {
+		return err
+	}
+	scope := ouscope.FromContext(r.Context())
+	units := []string{}
+	for _, unit := range scope.IDs() {
+		if scope.HasRole(unit, a.opts.Role) {
+			units = append(units, unit)
+		}
+	}
+	if len(units) == 0 {
+		return apierror.Forbidden("missing_role", "")
+	}
+	held, total, err := a.store.Held(r.Context(), a.opts.Organization, units, (page-1)*limit, limit)
+	if err != nil {
+		return err
+	}
+	list := struct {
+		Data  []assignmentView `json:"data"`
+		Total int              `json:"total"`
+		Page  int              `json:"page"`
+		Limit int              `json:"limit"`
+	}{[]assignmentView{}, total, page, limit}
+	for _, h := range held {
+		list.Data = append(list.Data, viewAssignment(h))
+	}
+	if link := pagequery.Link(r.URL, page, limit, int64(total)); link != "" {
+		w.Header()["Link"] = []string{link}
+	}
+	return httpjson.Write(w, r, http.StatusOK, list)
+}
+
+func (a *Admin) grant(w http.ResponseWriter, r *http.Request) error {
+	var body assignmentBody
+	if err := httpjson.Decode(r, 0, &body); err != nil {
+		return err
+	}
+	for _, member := range []struct {
+		field string
+		value *string
+	}{{"subject", body.Subject}, {"org_unit_id", body.Unit}, {"role", body.Role}} {
+		switch {
+		case member.value == nil || *member.value == "":
+			return required(member.field)
+		case len(*member.value) > 255:
+			return invalid(member.field, "max", member.field+" must have at most 255 bytes")
+		case strings.ContainsFunc(*member.value, unicode.IsControl):
+			return invalid(member.field, "text", member.field+" must not have control characters")
+		}
+	}
+	scope := ouscope.FromContext(r.Context())
+	if err := a.named(scope, *body.Unit, a.opts.Role); err != nil {
+		return err
+	}
+	if !scope.HasRole(*body.Unit, *body.Role) {
+		return apierror.Forbidden("missing_role", "You cannot grant a role that you do not hold there")
+	}
+	unit, found, err := a.unit(r.Context(), *body.Unit)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return apierror.Conflict("org_unit_id", "changed", "The unit was removed meanwhile")
+	}
+	now := ouscope.Assignment{
+		ID: strings.ToLower(rand.Text()), Subject: *body.Subject, Organization: unit.Organization,
+		Unit: unit.ID, Role: *body.Role, NoInherit: body.Inherit != nil && !*body.Inherit,
+	}
+	if err := a.store.Grant(r.Context(), now); err != nil {
+		return err
+	}
+	a.scoper.Invalidate(now.Subject)
+	a.audit(r, Event{Action: "grant", Assignment: now})
+	w.Header().Set("Location", a.opts.AssignmentsPath+"/"+url.PathEscape(now.ID))
+	return httpjson.Write(w, r, http.StatusCreated, viewAssignment(now))
+}
+
+func (a *Admin) revoke(w http.ResponseWriter, r *http.Request, id string) error {
+	scope := ouscope.FromContext(r.Context())
+	var was ouscope.Assignment
+	err := a.store.Revoke(r.Context(), id, func(found ouscope.Assignment) error {
+		if a.opts.Organization != "" && found.Organization != a.opts.Organization {
+			return apierror.NotFound("")
+		}
+		was = found
+		return scope.Check(found.Unit, a.opts.Role)
+	})
+	if err != nil {
+		return err
+	}
+	a.scoper.Invalidate(was.Subject)
+	a.audit(r, Event{Action: "revoke", Assignment: was})
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func viewAssignment(a ouscope.Assignment) assignmentView {
+	return assignmentView{ID: a.ID, Subject: a.Subject, Unit: a.Unit, Role: a.Role, Inherit: !a.NoInherit}
+}
