@@ -246,7 +246,7 @@ func TestRedisFaultsLoseNoRequest(t *testing.T) {
 
 			hurt := make(chan struct{})
 			time.AfterFunc(200*time.Millisecond, func() { tt.hurt(w); close(hurt) })
-			waits, lost, degraded := load(t, l, 8, 150)
+			waits, late, lost, degraded := load(t, l, 8, 150)
 			<-hurt
 			if lost != 0 {
 				t.Errorf("%d of %d requests were lost, want none", lost, len(waits))
@@ -254,12 +254,13 @@ func TestRedisFaultsLoseNoRequest(t *testing.T) {
 			if !tt.harmless && degraded < len(waits)/4 {
 				t.Errorf("%d of %d requests were degraded, want most of them", degraded, len(waits))
 			}
-			slices.Sort(waits)
-			if p99 := waits[len(waits)*99/100]; p99 > 60*time.Millisecond {
-				t.Errorf("p99 = %v, want at most 60ms", p99)
+			// What a mere sleep is late by is the machine's doing.
+			most := 60*time.Millisecond + p99(late)
+			if got := p99(waits); got > most && !raceEnabled {
+				t.Errorf("p99 = %v, want at most %v", got, most)
 			}
 			tt.heal(w)
-			if took := waitForRedis(); took > 2*time.Second {
+			if took := waitForRedis(); took > 2*time.Second+p99(late) && !raceEnabled {
 				t.Errorf("back on Redis after %v, want at most 2s", took)
 			}
 			mu.Lock()
@@ -271,9 +272,11 @@ func TestRedisFaultsLoseNoRequest(t *testing.T) {
 	}
 }
 
-// load sends requests from so many workers, one every 5 ms each.
-func load(t *testing.T, l *ratelimit.Limiter, workers, each int) (waits []time.Duration, lost, degraded int) {
+// load sends requests from so many workers, one every 5 ms each. It returns how
+// long each waited for its decision and how late each pause between two ended.
+func load(t *testing.T, l *ratelimit.Limiter, workers, each int) (waits, late []time.Duration, lost, degraded int) {
 	t.Helper()
+	const pause = 5 * time.Millisecond
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for id := range workers {
@@ -284,8 +287,11 @@ func load(t *testing.T, l *ratelimit.Limiter, workers, each int) (waits []time.D
 				start := time.Now()
 				d, err := l.Check(r)
 				took := time.Since(start)
+				time.Sleep(pause)
+				over := time.Since(start) - took - pause
 				mu.Lock()
 				waits = append(waits, took)
+				late = append(late, over)
 				if err != nil {
 					lost++
 				}
@@ -293,10 +299,15 @@ func load(t *testing.T, l *ratelimit.Limiter, workers, each int) (waits []time.D
 					degraded++
 				}
 				mu.Unlock()
-				time.Sleep(5 * time.Millisecond)
 			}
 		})
 	}
 	wg.Wait()
-	return waits, lost, degraded
+	return waits, late, lost, degraded
+}
+
+// p99 returns what 99 in 100 do not exceed.
+func p99(list []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(list))
+	return sorted[len(sorted)*99/100]
 }
