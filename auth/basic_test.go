@@ -250,6 +250,8 @@ func TestClientsRefuses(t *testing.T) {
 		"a dear pbkdf2":  {{ID: "a", Secrets: []auth.Secret{{Hash: strings.Replace(pbkdf2Hash(), "i=1000$", "i=99999999$", 1)}}}},
 		"no iterations":  {{ID: "a", Secrets: []auth.Secret{{Hash: strings.Replace(pbkdf2Hash(), "i=1000$", "i=0$", 1)}}}},
 		"argon2i":        {{ID: "a", Secrets: []auth.Secret{{Hash: strings.Replace(argonHash(), "argon2id", "argon2i", 1)}}}},
+		"a scope of two": {{ID: "a", Scopes: []string{"read write"}}},
+		"no scope":       {{ID: "a", Scopes: []string{""}}},
 		"a short sha256": {{ID: "a", Secrets: []auth.Secret{{Hash: "$sha256$AAAA"}}}},
 	} {
 		if _, err := auth.Clients(list...); err == nil || !strings.HasPrefix(err.Error(), "auth: Clients: ") {

@@ -27,8 +27,9 @@ type Client struct {
 type ClientFunc func(ctx context.Context, id string) (Client, error)
 
 // Clients returns a ClientFunc over a list in memory. It fails if an id is empty,
-// used twice, or has a colon, which Basic cannot carry, and if a hash is not one
-// that [Secret] names.
+// used twice, or has a colon, which Basic cannot carry, if a hash is not one that
+// [Secret] names, and if an OAuth scope has a space or another character that RFC
+// 6749, section 3.3, does not allow: it would turn into several in a token.
 func Clients(list ...Client) (ClientFunc, error) {
 	byID := make(map[string]Client, len(list))
 	for _, c := range list {
@@ -41,6 +42,11 @@ func Clients(list ...Client) (ClientFunc, error) {
 		for i, s := range c.Secrets {
 			if err := checkHash(s.Hash); err != nil {
 				return nil, fmt.Errorf("auth: Clients: client %q: secret %d: %w", c.ID, i, err)
+			}
+		}
+		for _, scope := range c.Scopes {
+			if !validScope(scope) {
+				return nil, fmt.Errorf("auth: Clients: client %q: %q is no OAuth scope", c.ID, scope)
 			}
 		}
 		byID[c.ID] = c
@@ -58,6 +64,15 @@ func checkID(id string) error {
 		return errors.New("an id has no colon")
 	}
 	return nil
+}
+
+func validScope(scope string) bool {
+	for _, c := range []byte(scope) {
+		if c < '!' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return scope != ""
 }
 
 // principal is the client as a caller.
