@@ -18,9 +18,9 @@ func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	readable := narrow(scope, res.opts.Roles.Read)
+	readable := res.readable.narrow(scope)
 	if readable == nil {
-		return need(scope, "", res.opts.Roles.Read)
+		return missingRole(res.opts.Roles.Read)
 	}
 	rows, total, err := res.list.List(r.Context(), readable, query)
 	if err != nil {

@@ -83,7 +83,9 @@ type Resource[Row, Input any] struct {
 	path    string
 	queries queries
 	encoder *jsonenc.Encoder
-	maxBody int64
+
+	readable narrower // to the units whose rows a list may hold
+	maxBody  int64
 
 	list   Lister[Row]
 	get    Getter[Row]
@@ -100,6 +102,7 @@ type Resource[Row, Input any] struct {
 // error that names the field.
 func New[Row, Input any](path string, store any, opts Options) (*Resource[Row, Input], error) {
 	res := &Resource[Row, Input]{opts: opts, path: path, maxBody: opts.MaxBody}
+	res.readable.role = opts.Roles.Read
 	if err := res.check(store); err != nil {
 		return nil, fmt.Errorf("resource: New: %s: %w", path, err)
 	}

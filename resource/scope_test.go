@@ -140,6 +140,49 @@ func TestListsHoldTheUnitsWhereTheRoleIsHeld(t *testing.T) {
 	}
 }
 
+// known is a scope with a digest, and counts how often it is asked for a role.
+type known struct {
+	units
+	digest string
+	asked  *int
+}
+
+func (k known) Digest() string { return k.digest }
+
+func (k known) HasRole(unit, role string) bool {
+	*k.asked++
+	return k.units.HasRole(unit, role)
+}
+
+func TestAScopeWithADigestIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	asked, scope := 0, known{}
+	leads, _ := newLeads(t, resource.Options{Roles: roles, Scope: func(*http.Request) resource.Scope { return scope }})
+	ids := []string{"emea", "uk", "de"}
+	for _, unit := range ids {
+		scope = known{units{[]string{unit}, []string{"editor"}}, unit, &asked}
+		do(leads, units{}, "POST", "/leads", `{"name":"l`+unit+`"}`)
+	}
+	for digest, want := range map[string]struct {
+		roles []string
+		names string
+		code  int
+	}{
+		"all": {[]string{"reader"}, "deemeauk", 200}, "some": {[]string{"reader@uk", "reader@de"}, "deuk", 200}, "none": {nil, "", 403},
+	} {
+		scope, asked = known{units{ids, want.roles}, digest, &asked}, 0
+		for range 3 {
+			rec := do(leads, units{}, "GET", "/leads?sort=name", "")
+			if rec.Code != want.code || rec.Code == 200 && names(t, rec.Body.String()) != want.names {
+				t.Errorf("GET with roles %q = %d %s", want.roles, rec.Code, rec.Body)
+			}
+		}
+		if asked != len(ids) {
+			t.Errorf("with roles %q the scope was asked %d times in three requests, want %d", want.roles, asked, len(ids))
+		}
+	}
+}
+
 func TestNoScopeDenies(t *testing.T) {
 	t.Parallel()
 	leads, _ := newLeads(t, resource.Options{Scope: func(r *http.Request) resource.Scope {

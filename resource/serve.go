@@ -110,6 +110,10 @@ func need(scope Scope, unit, role string) error {
 	if role == "" || scope.HasRole(unit, role) {
 		return nil
 	}
+	return missingRole(role)
+}
+
+func missingRole(role string) error {
 	return apierror.Forbidden("missing_role", "The role "+role+" is required")
 }
 
