@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/tenetkit/tenet/auth/internal/scan"
 )
 
 var (
@@ -46,21 +47,21 @@ var registeredClaims = [...]string{
 func parseClaims(text string) (claims, error) {
 	c := claims{raw: text}
 	var failure error
-	err := scanObject(text, func(name, value string) error {
+	err := scan.Object(text, func(name, value string) error {
 		ok := true
 		switch name {
 		case "iss":
-			c.issuer, ok = stringValue(value)
+			c.issuer, ok = scan.String(value)
 		case "sub":
-			c.subject, ok = stringValue(value)
+			c.subject, ok = scan.String(value)
 		case "jti":
-			c.tokenID, ok = stringValue(value)
+			c.tokenID, ok = scan.String(value)
 		case "client_id":
-			c.clientID, ok = stringValue(value)
+			c.clientID, ok = scan.String(value)
 		case "azp":
-			c.azp, ok = stringValue(value)
+			c.azp, ok = scan.String(value)
 		case "org_unit":
-			c.unit, ok = stringValue(value)
+			c.unit, ok = scan.String(value)
 		case "exp":
 			c.expires, ok = numericDate(value)
 			ok = ok && c.expires.Unix() > 0
@@ -84,7 +85,7 @@ func parseClaims(text string) (claims, error) {
 			failure = errKind
 		case "typ":
 			// Not registered, but this is how a widespread issuer tells its own.
-			switch kind, _ := stringValue(value); kind {
+			switch kind, _ := scan.String(value); kind {
 			case "ID", "Refresh", "Offline", "Logout":
 				failure = errKind
 			}
@@ -162,28 +163,28 @@ func (c *claims) principal(t *trusted, now time.Time, grace, leeway time.Duratio
 // meant reports whether aud, a string or an array of strings, names one of the
 // audiences.
 func (c *claims) meant(audiences []string) bool {
-	if v, ok := stringValue(c.audience); ok {
+	if v, ok := scan.String(c.audience); ok {
 		return slices.Contains(audiences, v)
 	}
-	values, ok := stringValues(c.audience)
+	values, ok := scan.Strings(c.audience)
 	return ok && slices.ContainsFunc(values, func(v string) bool { return slices.Contains(audiences, v) })
 }
 
 // words returns the OAuth scopes of a string with spaces between (RFC 8693,
 // section 4.2) or of an array of strings, as some issuers have it.
 func words(text string) ([]string, bool) {
-	if v, ok := stringValue(text); ok {
+	if v, ok := scan.String(text); ok {
 		return strings.Fields(v), true
 	}
-	return stringValues(text)
+	return scan.Strings(text)
 }
 
 // list returns the strings of an array, or a string by itself.
 func list(text string) ([]string, bool) {
-	if v, ok := stringValue(text); ok {
+	if v, ok := scan.String(text); ok {
 		return []string{v}, true
 	}
-	return stringValues(text)
+	return scan.Strings(text)
 }
 
 // maxNumericDate is the end of the year 9999.

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// A Client is a program, or a person, that is known by an id and secrets.
+// A Client is a program, or a person, that is known by an id and secrets. Its
+// JSON is for files of clients.
 type Client struct {
-	ID       string
-	Secrets  []Secret // all that live at this time; several while one replaces another
-	Scopes   []string // OAuth scopes that the client holds
-	Roles    []string
-	Unit     string // the organizational unit that the client is bound to, if any
-	Claims   any    // for [Claims]: what your own code wants to know of it
-	Disabled bool   // refused, whatever its secret
+	ID       string   `json:"id"`
+	Secrets  []Secret `json:"secrets"`            // all that live at this time; several while one replaces another
+	Scopes   []string `json:"scopes,omitempty"`   // OAuth scopes that the client holds
+	Roles    []string `json:"roles,omitempty"`    // for [RequireRole]
+	Unit     string   `json:"org_unit,omitempty"` // the organizational unit that the client is bound to, if any
+	Claims   any      `json:"claims,omitempty"`   // for [Claims]: what your own code wants to know of it
+	Disabled bool     `json:"disabled,omitempty"` // refused, whatever its secret
 }
 
 // A ClientFunc returns the client with the id. For an id that nobody has it

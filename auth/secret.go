@@ -17,10 +17,10 @@ type Secret struct {
 	// $pbkdf2-sha512$, one of bcrypt ($2a$, $2b$, $2y$), or $sha256$, which is
 	// for secrets of [GenerateSecret] alone: a person's choice is guessed from it
 	// in no time.
-	Hash string
+	Hash string `json:"hash"`
 
 	// NotAfter is when the secret ends. If zero, never.
-	NotAfter time.Time
+	NotAfter time.Time `json:"not_after,omitzero"`
 }
 
 // GenerateSecret returns a new secret of 130 random bits, which is shown to its
