@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/tenetkit/tenet/auth/internal/scan"
 )
 
 var (
@@ -47,21 +46,21 @@ var registeredClaims = [...]string{
 func parseClaims(text string) (claims, error) {
 	c := claims{raw: text}
 	var failure error
-	err := scan.Object(text, func(name, value string) error {
+	err := scanObject(text, func(name, value string) error {
 		ok := true
 		switch name {
 		case "iss":
-			c.issuer, ok = scan.String(value)
+			c.issuer, ok = stringValue(value)
 		case "sub":
-			c.subject, ok = scan.String(value)
+			c.subject, ok = stringValue(value)
 		case "jti":
-			c.tokenID, ok = scan.String(value)
+			c.tokenID, ok = stringValue(value)
 		case "client_id":
-			c.clientID, ok = scan.String(value)
+			c.clientID, ok = stringValue(value)
 		case "azp":
-			c.azp, ok = scan.String(value)
+			c.azp, ok = stringValue(value)
 		case "org_unit":
-			c.unit, ok = scan.String(value)
+			c.unit, ok = stringValue(value)
 		case "exp":
 			c.expires, ok = numericDate(value)
 			ok = ok && c.expires.Unix() > 0
@@ -85,7 +84,7 @@ func parseClaims(text string) (claims, error) {
 			failure = errKind
 		case "typ":
 			// Not registered, but this is how a widespread issuer tells its own.
-			switch kind, _ := scan.String(value); kind {
+			switch kind, _ := stringValue(value); kind {
 			case "ID", "Refresh", "Offline", "Logout":
 				failure = errKind
 			}
@@ -163,28 +162,28 @@ func (c *claims) principal(t *trusted, now time.Time, grace, leeway time.Duratio
 // meant reports whether aud, a string or an array of strings, names one of the
 // audiences.
 func (c *claims) meant(audiences []string) bool {
-	if v, ok := scan.String(c.audience); ok {
+	if v, ok := stringValue(c.audience); ok {
 		return slices.Contains(audiences, v)
 	}
-	values, ok := scan.Strings(c.audience)
+	values, ok := stringValues(c.audience)
 	return ok && slices.ContainsFunc(values, func(v string) bool { return slices.Contains(audiences, v) })
 }
 
 // words returns the OAuth scopes of a string with spaces between (RFC 8693,
 // section 4.2) or of an array of strings, as some issuers have it.
 func words(text string) ([]string, bool) {
-	if v, ok := scan.String(text); ok {
+	if v, ok := stringValue(text); ok {
 		return strings.Fields(v), true
 	}
-	return scan.Strings(text)
+	return stringValues(text)
 }
 
 // list returns the strings of an array, or a string by itself.
 func list(text string) ([]string, bool) {
-	if v, ok := scan.String(text); ok {
+	if v, ok := stringValue(text); ok {
 		return []string{v}, true
 	}
-	return scan.Strings(text)
+	return stringValues(text)
 }
 
 // maxNumericDate is the end of the year 9999.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/tenetkit/tenet/auth/internal/scan"
 )
 
 // Why a token is refused. All of them are made once: a flood of bad tokens
@@ -196,16 +195,16 @@ var registeredHeaders = [...]string{
 
 func parseHeader(text string) (h header, err error) {
 	var failure error
-	err = scan.Object(text, func(name, value string) error {
+	err = scanObject(text, func(name, value string) error {
 		ok := true
 		switch name {
 		case "alg":
-			h.alg, ok = scan.String(value)
+			h.alg, ok = stringValue(value)
 		case "kid":
-			h.kid, ok = scan.String(value)
+			h.kid, ok = stringValue(value)
 		case "typ":
 			var typ string
-			if typ, ok = scan.String(value); ok {
+			if typ, ok = stringValue(value); ok {
 				h.typ, failure = shortType(typ)
 			}
 		case "crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c":

@@ -30,6 +30,13 @@ func Algorithms() (names []string) {
 	return names
 }
 
+// What the tests and the fuzz test of the scanner call.
+var (
+	ScanObject   = scanObject
+	StringValue  = stringValue
+	StringValues = stringValues
+)
+
 // ParseHash reads a stored hash.
 func ParseHash(text string) error {
 	_, err := parseHash(text)

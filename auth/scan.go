@@ -1,8 +1,4 @@
-// Package scan reads the JSON of a token: two small objects that strangers send
-// with every request. encoding/json takes duplicate names, names in another case
-// and invalid UTF-8, and most of the time of a check went there; hence a scanner
-// that allocates nothing as long as nothing is escaped.
-package scan
+package auth
 
 import (
 	"encoding/json"
@@ -12,15 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-var errJSON = errors.New("scan: not one strict JSON object")
+// The JSON of a token is two small objects that strangers send with every
+// request. encoding/json takes duplicate names, names in another case and
+// invalid UTF-8, and most of the time of a check went there; hence this scanner.
+
+var errJSON = errors.New("not one strict JSON object")
 
 // maxDepth is how deep the values of a token may be nested.
 const maxDepth = 32
 
-// Object reads text, which must be exactly one JSON object: valid UTF-8 also
+// scanObject reads text, which must be exactly one JSON object: valid UTF-8 also
 // where it is escaped, and no name twice in one object at any level. It calls
 // member with each name and the JSON text of its value, in order.
-func Object(text string, member func(name, value string) error) error {
+func scanObject(text string, member func(name, value string) error) error {
 	if !utf8.ValidString(text) {
 		return errJSON
 	}
@@ -78,7 +78,7 @@ func (s *scanner) object(depth int, member func(name, value string) error) error
 		}
 		name := s.text[start+1 : s.at-1]
 		if strings.IndexByte(name, '\\') >= 0 {
-			name, _ = String(s.text[start:s.at])
+			name, _ = stringValue(s.text[start:s.at])
 		}
 		if !seen.add(name) {
 			return errJSON
@@ -250,9 +250,9 @@ func hex4(text string) (r rune, ok bool) {
 	return r, true
 }
 
-// String returns what the text of a checked JSON value means, and false if
+// stringValue returns what the text of a checked JSON value means, and false if
 // it is no string.
-func String(text string) (string, bool) {
+func stringValue(text string) (string, bool) {
 	if len(text) < 2 || text[0] != '"' {
 		return "", false
 	}
@@ -267,15 +267,15 @@ func String(text string) (string, bool) {
 	return v, true
 }
 
-// Strings returns the strings of the text of a checked JSON array, and
+// stringValues returns the strings of the text of a checked JSON array, and
 // false if it is anything else.
-func Strings(text string) (values []string, ok bool) {
+func stringValues(text string) (values []string, ok bool) {
 	if len(text) == 0 || text[0] != '[' {
 		return nil, false
 	}
 	s := scanner{text: text}
 	err := s.array(1, func(value string) error {
-		v, ok := String(value)
+		v, ok := stringValue(value)
 		if !ok {
 			return errJSON
 		}
