@@ -8,9 +8,9 @@
 //
 // Limit is the policy's limit, Remaining what can be sent now, burst credit
 // included, and Reset the Unix second at which Limit requests are available
-// again. All roundings are in the caller's favour of certainty: who sends no
-// more than Remaining and waits for Reset is never refused. A refused request is
-// answered with 429, Retry-After in seconds and
+// again. They are rounded so that a caller can rely on them: who sends no more than
+// Remaining and waits for Reset is not refused. A refused request is answered with
+// 429, Retry-After in seconds and
 //
 //	{"error":"too_many_requests","message":"Rate limit exceeded","details":{"code":"rate_limit_exceeded"}}
 //

@@ -5,32 +5,41 @@ import (
 	"strings"
 )
 
+// A node is somebody on the way of a request.
+type node struct {
+	addr netip.Addr
+	text string // of an IPv4 address, which has one form alone; else empty
+}
+
 // parseNode reads an address with or without a port: 192.0.2.1, 192.0.2.1:80,
 // 2001:db8::1, [2001:db8::1], [2001:db8::1]:80. IPv4 addresses that are mapped
 // into IPv6 are IPv4 addresses, and zones, which mean nothing to others, go.
-func parseNode(text string) (netip.Addr, bool) {
+func parseNode(text string) (node, bool) {
 	text = strings.Trim(text, " \t")
 	host := text
 	if strings.HasPrefix(text, "[") {
 		end := strings.IndexByte(text, ']')
 		if end < 0 || !validPort(text[end+1:]) {
-			return netip.Addr{}, false
+			return node{}, false
 		}
 		host = text[1:end]
 		if !strings.Contains(host, ":") {
-			return netip.Addr{}, false
+			return node{}, false
 		}
 	} else if i := strings.IndexByte(text, ':'); i >= 0 && strings.LastIndexByte(text, ':') == i {
 		if !validPort(text[i:]) {
-			return netip.Addr{}, false
+			return node{}, false
 		}
 		host = text[:i]
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return netip.Addr{}, false
+		return node{}, false
 	}
-	return addr.Unmap().WithZone(""), true
+	if addr.Is4() {
+		return node{addr: addr, text: host}, true
+	}
+	return node{addr: addr.Unmap().WithZone("")}, true
 }
 
 // validPort reports whether text is empty or a colon and a port, which may be

@@ -88,18 +88,18 @@ type callers struct {
 }
 
 func (c *callers) key(r *http.Request) (string, bool) {
-	addr, ok := parseNode(r.RemoteAddr)
+	caller, ok := parseNode(r.RemoteAddr)
 	if !ok {
 		return "", false
 	}
-	if c.trusts(addr) {
-		addr = c.behind(addr, r.Header)
+	if c.trusts(caller.addr) {
+		caller = c.behind(caller, r.Header)
 	}
-	return c.name(addr), true
+	return c.name(caller), true
 }
 
-// behind returns the caller of the trusted proxy at addr.
-func (c *callers) behind(addr netip.Addr, h http.Header) netip.Addr {
+// behind returns the caller of a trusted proxy.
+func (c *callers) behind(proxy node, h http.Header) node {
 	fields := h["X-Forwarded-For"]
 	if c.forwarded {
 		fields = h["Forwarded"]
@@ -113,17 +113,17 @@ func (c *callers) behind(addr netip.Addr, h http.Header) netip.Addr {
 			} else {
 				rest, element, more = lastEntry(rest)
 			}
-			next, ok := parseNode(element)
+			caller, ok := parseNode(element)
 			if !ok {
-				return addr
+				return proxy
 			}
-			addr = next
-			if !c.trusts(addr) {
-				return addr
+			if !c.trusts(caller.addr) {
+				return caller
 			}
+			proxy = caller
 		}
 	}
-	return addr
+	return proxy
 }
 
 func (c *callers) trusts(addr netip.Addr) bool {
@@ -135,16 +135,19 @@ func (c *callers) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// name returns the prefix of addr that is counted.
-func (c *callers) name(addr netip.Addr) string {
+// name returns the prefix of the caller that is counted.
+func (c *callers) name(caller node) string {
 	bits := c.bits6
-	if addr.Is4() {
+	if caller.addr.Is4() {
 		bits = c.bits4
 	}
-	if bits == addr.BitLen() {
-		return addr.String()
+	if bits == caller.addr.BitLen() {
+		if caller.text != "" {
+			return caller.text
+		}
+		return caller.addr.String()
 	}
 	// The length was checked by IP.
-	prefix, _ := addr.Prefix(bits)
+	prefix, _ := caller.addr.Prefix(bits)
 	return prefix.String()
 }

@@ -129,6 +129,31 @@ func TestHeader(t *testing.T) {
 	}
 }
 
+func TestAnIPv4KeyAllocatesNothing(t *testing.T) {
+	key := ipKey(t, ratelimit.IPOptions{Proxies: []string{"10.0.0.0/8"}})
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = "10.0.0.9:80"
+	r.Header.Set("X-Forwarded-For", "203.0.113.5, 10.0.0.8")
+	if got := testing.AllocsPerRun(1000, func() { key(r) }); got != 0 {
+		t.Errorf("the key allocates %v times, want 0", got)
+	}
+}
+
+func BenchmarkIP(b *testing.B) {
+	for name, peer := range map[string]string{"IPv4": "203.0.113.5:80", "IPv6": "[2001:db8::1]:80", "behind a proxy": "10.0.0.9:80"} {
+		b.Run(name, func(b *testing.B) {
+			key := ipKey(b, ratelimit.IPOptions{Proxies: []string{"10.0.0.0/8"}})
+			r := httptest.NewRequest("GET", "/", nil)
+			r.RemoteAddr = peer
+			r.Header.Set("X-Forwarded-For", "203.0.113.5")
+			b.ReportAllocs()
+			for b.Loop() {
+				key(r)
+			}
+		})
+	}
+}
+
 // Whatever a caller sends, it is counted under its own address: the one that the
 // trusted proxy has appended, or the peer's where that is no proxy.
 func FuzzForwardedHeaders(f *testing.F) {

@@ -98,6 +98,35 @@ func TestMemoryAdmitsExactlyTheBucketTo64Goroutines(t *testing.T) {
 	})
 }
 
+// A schedule is a list of steps of three bytes each: how long to wait, for which
+// of eight keys, and the cost.
+func FuzzMemoryAgreesWithTheModel(f *testing.F) {
+	f.Add(uint16(100), uint16(200), []byte{0, 0, 200, 1, 5, 1, 2, 9, 3, 0, 0, 0, 3, 1, 255})
+	f.Add(uint16(7), uint16(3), []byte{2, 200, 2, 1, 77, 1, 0, 0, 128, 3, 3, 3, 64, 8, 1, 65, 9, 1})
+	f.Fuzz(func(t *testing.T, limit, burst uint16, schedule []byte) {
+		schedule = schedule[:min(len(schedule), 600)]
+		synctest.Test(t, func(t *testing.T) {
+			store := newMemory(t, 16)
+			start := time.Now()
+			rate := ratelimit.Rate{Limit: 1 + int(limit), Period: time.Minute, Burst: 1 + int(burst)}
+			models := make([]*model, 8)
+			for i := range models {
+				models[i] = newModel(rate)
+			}
+			for ; len(schedule) >= 3; schedule = schedule[3:] {
+				id, cost := schedule[1]%8, int(int8(schedule[2]))
+				time.Sleep(time.Duration(schedule[0]) * rate.Interval() / 32)
+				got := take(t, store, fmt.Sprint("key ", id), cost, rate)
+				allowed, remaining := models[id].take(time.Since(start), cost)
+				if got.Allowed != allowed || got.Remaining != remaining {
+					t.Fatalf("%+v, key %d after %v: Take(cost %d) = %+v, want Allowed %t and Remaining %d",
+						rate, id, time.Since(start), cost, got, allowed, remaining)
+				}
+			}
+		})
+	})
+}
+
 // "concurrent takes never admit more than the bucket": a key that is new to all
 // goroutines at once must not get two buckets, in a table that is overcrowded too.
 func TestMemoryGivesAKeyOneBucket(t *testing.T) {
