@@ -252,6 +252,23 @@ func TestMountedBelowAPrefix(t *testing.T) {
 	}
 }
 
+// TestMountedWithoutPatterns is for routers that set no path values.
+func TestMountedWithoutPatterns(t *testing.T) {
+	t.Parallel()
+	leads, _ := newLeads(t, resource.Options{})
+	mux := http.NewServeMux()
+	mux.Handle("/", leads)
+	target := do(mux, editor, "POST", "/leads", `{"name":"Ada"}`).Header().Get("Location")
+	for path, want := range map[string]int{
+		target: 200, "/leads": 200, target + "/x": 404, "/": 404, "/lead": 404, "/leads/%00": 404, "/leads/%FF": 404, "/leads/a%2Fb": 404,
+		"/leads/" + strings.Repeat("a", 300): 404,
+	} {
+		if rec := do(mux, editor, "GET", path, ""); rec.Code != want {
+			t.Errorf("GET %s = %d %s, want %d", path, rec.Code, rec.Body, want)
+		}
+	}
+}
+
 func TestOnARealServer(t *testing.T) {
 	t.Parallel()
 	leads := seeded(t, resource.Options{})

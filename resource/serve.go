@@ -64,15 +64,15 @@ func (res *Resource[Row, Input]) serve(w http.ResponseWriter, r *http.Request) e
 // target returns the id of the row that r asks for, or "" for the whole
 // resource. It reports false for a path that is neither.
 func (res *Resource[Row, Input]) target(r *http.Request) (string, bool) {
+	path := r.URL.Path
+	// Below http.StripPrefix only the end of the resource's path is left.
+	if path == res.path || path != "/" && strings.HasSuffix(res.path, path) {
+		return "", true
+	}
 	if id := r.PathValue("id"); id != "" {
 		return id, soundID(id)
 	}
-	rest, ok := strings.CutPrefix(r.URL.Path, res.path)
-	if !ok || rest == "" {
-		// Elsewhere than at its own path it was mounted below a prefix.
-		return "", rest == "" || strings.HasSuffix(res.path, r.URL.Path)
-	}
-	id, ok := strings.CutPrefix(rest, "/")
+	id, ok := strings.CutPrefix(path, res.path+"/")
 	return id, ok && id != "" && !strings.Contains(id, "/") && soundID(id)
 }
 
