@@ -31,11 +31,21 @@
 // The compact form is read by a strict reader of this package, because parsers
 // made for any use let through what RFC 7515, 7519 and 8725 say must be refused:
 // critical headers, keys that the token brings along, duplicate names and names
-// in another case, padding, a second audience type, tokens bound to a key whose
-// possession nobody proved. The signature is checked before a claim is looked at,
-// with an algorithm that the configuration and the key allow, never one that only
-// the token names. golang-jwt/v5 supplies the signing methods, the errors and the
-// claim types for [Claims].
+// in another case, padding, tokens bound to a key whose possession nobody proved,
+// ID tokens. The algorithm is one that the configuration and the key allow, never
+// one that only the token names. Where there is one issuer the signature is
+// checked before a claim is looked at; where there are several, the iss claim
+// tells whose keys to take, and nothing else is believed before that.
+//
+// golang-jwt/v5 supplies the errors that the reasons wrap, the claim types for
+// [Claims], a source of keys ([Issuer.Keyfunc]), and in package auth/issuer the
+// signing methods.
+//
+// # Subpackages
+//
+// auth/issuer issues tokens and publishes their keys, auth/jwks finds the keys of
+// other issuers, auth/sqlstore keeps clients in a database, auth/authtest tests
+// services that this package guards.
 //
 // # What it costs
 //
