@@ -85,7 +85,7 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		"another unit":      {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.UnitField = "name" })), `the store's unit field is "org_unit" and the resource's "name"`},
 		"unscoped by half":  {try[Lead, LeadInput]("/leads", store, resource.Options{Unscoped: true}), `the store's unit field is "org_unit" and the resource's ""`},
 		"a bad data key":    {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.DataKey = "total" })), `Options.DataKey: "total" is a member of its own`},
-		"a negative limit":  {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.MaxBody = -1 })), "Options.MaxBody must not be negative"},
+		"a negative limit":  {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.MaxBody = -1 })), "Options.MaxBody and MaxTotal must not be negative"},
 		"an unknown filter": {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.Filter = []string{"nam"} })), `Options.Filter: the row has no field with the JSON name "nam"`},
 		"a sort twice":      {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.Sort = []string{"name", "name"} })), `Options.Sort: "name" is listed twice`},
 		"a filter by a list": {

@@ -34,6 +34,7 @@ type Doc struct {
 	DataKey    string
 	Page       paginate.Options
 	MaxBody    int64
+	MaxTotal   int // zero if totals are exact
 
 	RequireMatch bool
 }
@@ -100,7 +101,7 @@ func (res *Resource[Row, Input]) Doc() Doc {
 	if doc.MaxBody = res.maxBody; doc.MaxBody == 0 {
 		doc.MaxBody = 1 << 20
 	}
-	doc.RequireMatch = res.opts.RequireMatch
+	doc.MaxTotal, doc.RequireMatch = res.opts.MaxTotal, res.opts.RequireMatch
 	return doc
 }
 

@@ -42,6 +42,12 @@ type Options struct {
 	// Page bounds page and limit.
 	Page paginate.Options
 
+	// MaxTotal is where counting the rows of a list may stop: a longer one has
+	// this as its total, with "total_capped":true, and no link to its last
+	// page. Counting a million rows costs more than any page of them. If zero,
+	// totals are exact.
+	MaxTotal int
+
 	// MaxBody is the most bytes that a body may have. If zero, 1 MiB.
 	MaxBody int64
 

@@ -41,7 +41,7 @@ func newQueries(d *declaration, opts Options, own map[string]*rowtype.Field) que
 		}
 	}
 	slices.Sort(q.known)
-	q.plain.Sort = []Order{{Field: "id"}}
+	q.plain = Query{Sort: []Order{{Field: "id"}}, MaxTotal: opts.MaxTotal}
 	return q
 }
 

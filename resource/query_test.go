@@ -193,6 +193,34 @@ func TestPagesWithoutFilterAndSort(t *testing.T) {
 	}
 }
 
+func TestTotalsMayBeCapped(t *testing.T) {
+	t.Parallel()
+	leads := seeded(t, resource.Options{MaxTotal: 6})
+	tests := map[string]struct{ query, end, link string }{
+		"more rows": {
+			"limit=2", `],"total":6,"total_capped":true,"page":1,"limit":2}`,
+			`<?page=1&limit=2>; rel="first", <?page=2&limit=2>; rel="next"`,
+		},
+		"a page behind the cap": {
+			"limit=4&page=3", `],"total":6,"total_capped":true,"page":3,"limit":4}`,
+			`<?page=1&limit=4>; rel="first", <?page=2&limit=4>; rel="prev"`,
+		},
+		"as many rows": {
+			"filter=value>=2&limit=5", `],"total":6,"page":1,"limit":5}`,
+			`<?filter=value%3E=2&page=1&limit=5>; rel="first", <?filter=value%3E=2&page=2&limit=5>; rel="next", <?filter=value%3E=2&page=2&limit=5>; rel="last"`,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rec := do(leads, editor, "GET", "/leads?"+tt.query, "")
+			if rec.Code != 200 || !strings.HasSuffix(rec.Body.String(), tt.end) || rec.Header().Get("Link") != tt.link {
+				t.Errorf("GET ?%s = %d %s\nLink: %s", tt.query, rec.Code, rec.Body, rec.Header().Get("Link"))
+			}
+		})
+	}
+}
+
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{
 		"", "page=2&limit=3", "filter=active=true", "filter=value>=1&filter=value<3", "sort=name,-created_at",

@@ -39,12 +39,22 @@ func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	body = pagequery.AppendTotal(body, total, false)
+	capped := query.MaxTotal > 0 && total > query.MaxTotal
+	if capped {
+		total = query.MaxTotal
+	}
+	body = pagequery.AppendTotal(body, total, capped)
 	body = pagequery.AppendInt(body, "page", req.Page)
 	body = append(pagequery.AppendInt(body, "limit", req.Limit), '}')
 	*buf = body
 	var store [512]byte
-	link := pagequery.AppendLink(store[:0], r.URL, req.Page, req.Limit, int64(total))
+	link := store[:0]
+	if capped {
+		more := len(rows) >= req.Limit || query.Offset+req.Limit < total
+		link = pagequery.AppendLinkOpen(link, r.URL, req.Page, req.Limit, more)
+	} else {
+		link = pagequery.AppendLink(link, r.URL, req.Page, req.Limit, int64(total))
+	}
 	return send(w, r, pre, reply{status: http.StatusOK, body: body, link: link})
 }
 

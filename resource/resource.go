@@ -135,8 +135,8 @@ func (res *Resource[Row, Input]) check(store any) error {
 		return errors.New("Options.Scope or Options.Unscoped is required")
 	case opts.Unscoped && (opts.Scope != nil || opts.UnitField != "" || opts.Roles != Roles{}):
 		return errors.New("Options.Unscoped excludes Scope, UnitField and Roles")
-	case opts.MaxBody < 0:
-		return errors.New("Options.MaxBody must not be negative")
+	case opts.MaxBody < 0 || opts.MaxTotal < 0:
+		return errors.New("Options.MaxBody and MaxTotal must not be negative")
 	}
 	switch opts.DataKey {
 	case "total", "total_capped", "page", "limit":

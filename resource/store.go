@@ -68,6 +68,10 @@ type Query struct {
 	Offset int
 	Limit  int
 
+	// MaxTotal, if not zero, is where counting may stop: any total above it
+	// says that there are more.
+	MaxTotal int
+
 	// Params are the values of the parameters of [Options.Params] that were
 	// sent: string, bool, int64, float64 or time.Time. Stores of this module
 	// do not look at them: they are for a List of one's own, which may turn

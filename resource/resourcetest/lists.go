@@ -42,6 +42,13 @@ func (s suite[Row]) lists(t *testing.T, store resource.Store[Row]) {
 			t.Errorf("List(%+v) =\n%s, want\n%s", q, got, want)
 		}
 	}
+	for _, most := range []int{1, 19, 20, 30} {
+		q := resource.Query{Sort: []resource.Order{{Field: "id"}}, Limit: 5, MaxTotal: most}
+		_, total, err := store.List(t.Context(), Scope("a"), q)
+		if exact := listed / 3; err != nil || total != exact && (exact <= most || total <= most) {
+			t.Errorf("List(%+v): total = %d, %v, want %d, or more than %d", q, total, err, exact, most)
+		}
+	}
 	fields := s.fields(t)
 	operators := []string{"=", "!=", ">", ">=", "<", "<="}
 	byID := []resource.Order{{Field: "id"}}

@@ -64,8 +64,14 @@ func (s *Store[Row]) List(ctx context.Context, scope resource.Scope, q resource.
 	if len(rows) < q.Limit && (len(rows) > 0 || q.Offset == 0) {
 		return rows, total, nil // the last page
 	}
+	args := w.args[:conditions]
+	count := "SELECT count(*)" + from
+	if q.MaxTotal > 0 {
+		args = append(args, int64(q.MaxTotal)+1)
+		count = "SELECT count(*) FROM (SELECT 1" + from + " LIMIT " + s.placeholder(len(args)) + ") AS counted"
+	}
 	var counted int
-	err = s.db.QueryRowContext(ctx, "SELECT count(*)"+from, w.args[:conditions]...).Scan(&counted)
+	err = s.db.QueryRowContext(ctx, count, args...).Scan(&counted)
 	if err != nil {
 		return nil, 0, s.translate(ctx, err)
 	}
