@@ -467,3 +467,31 @@ func TestOwnClaimsCannotReplaceTheIssuers(t *testing.T) {
 		}
 	}
 }
+
+// RFC 6749, section 2.3.1: id and secret come as they are or encoded as in a form.
+func TestEncodedCredentials(t *testing.T) {
+	t.Parallel()
+	hash := must(auth.HashSecret("50% + a: b"))
+	clients := must(auth.Clients(auth.Client{ID: "app@example", Secrets: []auth.Secret{{Hash: hash}}}))
+	iss := newIssuer(t, issuer.Options{Basic: must(auth.NewBasic(clients, auth.BasicOptions{}))})
+	for name, tt := range map[string]struct {
+		id, secret string
+		status     int
+	}{
+		"as they are":       {"app@example", "50% + a: b", 200},
+		"encoded":           {"app%40example", "50%25+%2B+a%3A+b", 200},
+		"encoded twice":     {"app%2540example", "50%25+%2B+a%3A+b", 401},
+		"broken":            {"app%4", "50%25+%2B+a%3A+b", 401},
+		"a colon in the id": {"app%3A", "50%25+%2B+a%3A+b", 401},
+		"wrong":             {"app%40example", "51%25", 401},
+	} {
+		r := httptest.NewRequest("POST", "/oauth/token", strings.NewReader("grant_type=client_credentials"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(tt.id, tt.secret)
+		w := httptest.NewRecorder()
+		iss.TokenHandler().ServeHTTP(w, r)
+		if w.Code != tt.status {
+			t.Errorf("%s = %d %s, want %d", name, w.Code, w.Body, tt.status)
+		}
+	}
+}

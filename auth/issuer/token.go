@@ -42,7 +42,7 @@ func (i *Issuer) TokenHandler(middleware ...func(http.Handler) http.Handler) htt
 		if i.opts.Basic == nil {
 			return apierror.NotFound("")
 		}
-		p, err := i.opts.Basic.Authenticate(r)
+		p, err := i.client(r)
 		if err != nil {
 			i.audit(r, auth.Principal{}, err)
 			if answer, ok := errors.AsType[*apierror.Error](err); ok {
@@ -55,6 +55,31 @@ func (i *Issuer) TokenHandler(middleware ...func(http.Handler) http.Handler) htt
 		grant.ServeHTTP(w, r.WithContext(auth.NewContext(r.Context(), p)))
 		return nil
 	})
+}
+
+// client returns the client that asks. RFC 6749, section 2.3.1, has the id and the
+// secret encoded as in a form before they go into Basic, which some clients do and
+// others, such as curl, do not. As they stand comes first.
+func (i *Issuer) client(r *http.Request) (auth.Principal, error) {
+	p, err := i.opts.Basic.Authenticate(r)
+	if err == nil {
+		return p, nil
+	}
+	if _, answer := errors.AsType[*apierror.Error](err); answer {
+		return p, err
+	}
+	id, secret, ok := r.BasicAuth()
+	if !ok || len(r.Header["Authorization"]) != 1 || !strings.ContainsAny(id+secret, "%+") {
+		return p, err
+	}
+	plainID, errID := url.QueryUnescape(id)
+	plainSecret, errSecret := url.QueryUnescape(secret)
+	if errID != nil || errSecret != nil || strings.Contains(plainID, ":") {
+		return p, err
+	}
+	decoded := r.Clone(r.Context())
+	decoded.SetBasicAuth(plainID, plainSecret)
+	return i.opts.Basic.Authenticate(decoded)
 }
 
 // oauthError is an error of RFC 6749, section 5.2.
