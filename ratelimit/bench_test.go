@@ -59,6 +59,20 @@ func BenchmarkHandler(b *testing.B) {
 			}
 		})
 	}
+	b.Run("guarded", func(b *testing.B) {
+		l, err := ratelimit.New(struct{ ratelimit.Store }{newMemory(b, 0)}, alice, benchmarks["allowed"])
+		if err != nil {
+			b.Fatal(err)
+		}
+		h := l.Handler(nothing)
+		r := httptest.NewRequest("GET", "/", nil)
+		w := discard{make(http.Header)}
+		b.ReportAllocs()
+		for b.Loop() {
+			clear(w.header)
+			h.ServeHTTP(w, r)
+		}
+	})
 	b.Run("parallel", func(b *testing.B) {
 		h := newLimiter(b, alice, benchmarks["allowed"]).Handler(nothing)
 		b.ReportAllocs()

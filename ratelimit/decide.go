@@ -33,9 +33,9 @@ type verdict struct {
 
 // decide counts the request.
 func (l *Limiter) decide(r *http.Request) Decision {
-	now := time.Now()
 	var d Decision
 	if l.memory != nil {
+		now := time.Now()
 		var room [4]bucket
 		buckets := l.buckets(room[:0], r)
 		b := backend{memory: l.memory, now: now.Sub(l.memory.start)}
@@ -43,7 +43,7 @@ func (l *Limiter) decide(r *http.Request) Decision {
 		v, _ := evaluate(r.Context(), b, buckets)
 		d = l.describe(now, buckets, v)
 	} else {
-		d = l.decideGuarded(r, now)
+		d = l.decideGuarded(r)
 	}
 	if l.opts.OnDecision != nil {
 		l.opts.OnDecision(r, d)
@@ -51,12 +51,14 @@ func (l *Limiter) decide(r *http.Request) Decision {
 	return d
 }
 
-func (l *Limiter) decideGuarded(r *http.Request, now time.Time) Decision {
+func (l *Limiter) decideGuarded(r *http.Request) Decision {
 	// Keys and costs are read here and not beside the waiting, since the
 	// request belongs to the next handler once the waiting is given up.
 	buckets := l.buckets(nil, r)
 	if v, ok := l.guard.ask(r.Context(), buckets, evaluate); ok {
-		return l.describe(now, buckets, v)
+		// Counted from now, a reset is later than counted from the instant at
+		// which the store was asked, and never too early.
+		return l.describe(time.Now(), buckets, v)
 	}
 	if l.guard.local == nil {
 		d := Decision{Allowed: l.opts.FailOpen, Degraded: true}
@@ -66,7 +68,7 @@ func (l *Limiter) decideGuarded(r *http.Request, now time.Time) Decision {
 		return d
 	}
 	shares, v := l.guard.share(r.Context(), buckets, evaluate)
-	d := l.describe(now, shares, v)
+	d := l.describe(time.Now(), shares, v)
 	d.Degraded = true
 	return d
 }

@@ -54,7 +54,8 @@ type Options struct {
 	FailClosed bool
 
 	// OnOutage is told once when the store is found to be down, with the error,
-	// and once when it is back, with nil.
+	// and once when it is back, with nil. It is called on a request's goroutine
+	// and must not block.
 	OnOutage func(error)
 }
 

@@ -242,16 +242,20 @@ func TestAnAllowedRequestAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestARefusedRequestAllocatesNoMoreThanItsBody(t *testing.T) {
-	h := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{stingy}}).Handler(nothing)
-	if got, body := allocations(h), allocations(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		apierror.Write(w, r, tooMany)
-	})); got > body {
-		t.Errorf("a refused request allocates %v times, want no more than the %v of apierror.Write", got, body)
+func TestARefusedRequestAllocatesNothing(t *testing.T) {
+	tests := map[string]ratelimit.Policy{
+		"rate_limit_exceeded": stingy,
+		"cost_exceeds_burst":  {Cost: func(*http.Request) int { return 201 }},
+	}
+	for name, policy := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{policy}}).Handler(nothing)
+			if got := allocations(h); got != 0 {
+				t.Errorf("a refused request allocates %v times, want 0", got)
+			}
+		})
 	}
 }
-
-var tooMany = apierror.TooManyRequests("rate_limit_exceeded", "", -1)
 
 func allocations(h http.Handler) float64 {
 	r := httptest.NewRequest("GET", "/", nil)

@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -57,6 +58,29 @@ func TestAClientThatKeepsToTheHeadersNeverSeesA429(t *testing.T) {
 					t.Errorf("%d requests were served, want at most the ideal %.0f", served, ideal)
 				}
 			})
+		})
+	}
+}
+
+// distant is a store that is asked over a slow network.
+type distant struct{ ratelimit.Store }
+
+func (d distant) Take(ctx context.Context, key string, cost int, rate ratelimit.Rate) (ratelimit.State, error) {
+	time.Sleep(7 * time.Millisecond)
+	defer time.Sleep(7 * time.Millisecond)
+	return d.Store.Take(ctx, key, cost, rate)
+}
+
+func TestAnObedientClientIsNotRefusedByADistantStore(t *testing.T) {
+	t.Parallel()
+	for start := range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Duration(start) * 51 * time.Millisecond)
+			l := guarded(t, distant{newMemory(t, 1)}, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 7, Period: 10 * time.Second}}})
+			served, refused := run(l.Handler(nothing))
+			if refused != 0 || served < 370 {
+				t.Errorf("%d requests were served and %d refused, want 370 and none", served, refused)
+			}
 		})
 	}
 }
