@@ -2,6 +2,7 @@ package integration
 
 import (
 	"database/sql"
+	"encoding/json"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -261,6 +262,59 @@ func TestResourceWithoutUnits(t *testing.T) {
 			}
 			if _, _, err := store.List(t.Context(), nil, resource.Query{Limit: 1}); err != nil {
 				t.Errorf("List with a nil scope: %v", err)
+			}
+		})
+	}
+}
+
+// partly is a scope where the role is held on some of the units alone.
+type partly struct {
+	resource.Scope
+	held []string
+}
+
+func (p partly) HasRole(unit, _ string) bool { return slices.Contains(p.held, unit) }
+
+func TestResourceListsWhereTheRoleIsHeld(t *testing.T) {
+	t.Parallel()
+	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			store := newThings(t, db, sqlstore.Options{Dialect: dialect, Table: "things", Unit: "org_unit"})
+			units := []string{"a", `b"'`, "c,d", "e"}
+			for i, unit := range units {
+				if err := store.Insert(t.Context(), db, newThing(resource.NewID(), unit, i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, held := range [][]string{units, units[1:3], units[1:2], {}} {
+				things, err := resource.New[thing, thingInput]("/things", store, resource.Options{
+					Scope:  func(*http.Request) resource.Scope { return partly{resourcetest.Scope(units...), held} },
+					Roles:  resource.Roles{Read: "reader"},
+					Filter: []string{"active"}, Sort: []string{"count"},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				rec := send(things, "GET", "/things?sort=count&limit=1&filter=active!=false&filter=active=true", "")
+				all := send(things, "GET", "/things?sort=count", "")
+				if len(held) == 0 {
+					if all.Code != 403 {
+						t.Errorf("GET with the role nowhere = %d %s, want 403", all.Code, all.Body)
+					}
+					continue
+				}
+				want := `"total":` + strconv.Itoa(len(held)) + `,"page":1,"limit":25}`
+				if rec.Code != 200 || all.Code != 200 || !strings.HasSuffix(all.Body.String(), want) {
+					t.Errorf("GET with the role on %q = %d %s, want %s", held, all.Code, all.Body, want)
+				}
+				for _, unit := range units {
+					text, _ := json.Marshal(unit)
+					if got := strings.Contains(all.Body.String(), `"org_unit":`+string(text)); got != slices.Contains(held, unit) {
+						t.Errorf("GET with the role on %q: rows of %q are there: %t", held, unit, got)
+					}
+				}
 			}
 		})
 	}
