@@ -42,16 +42,25 @@
 // request is refused until the caller chooses again or takes the choice back,
 // because a write would land in a unit that nobody named.
 //
+// Choices are kept on the server, per subject, so that curl -u needs no cookie
+// jar; browsers may keep theirs in a signed cookie instead ([Options].CookieKeys).
+//
+// # When a change holds
+//
+// Grants and units are read again after [Options].CacheTTL, 5 seconds by default,
+// and at once after [Scoper.Invalidate]. Choices are read on each request.
+//
 // # Answers of the endpoints
 //
 // A unit reads
 //
 //	{"id":"uk","name":"United Kingdom","slug":"uk","parent":"emea","active":false}
 //
-// parent is null for the top of the tree and wherever the caller may not use
-// the parent, whose existence is then not told. Scoped answers carry Vary:
-// Authorization, Cookie and Cache-Control: private, no-cache; a handler may set
-// either field itself.
+// and GET /org-units shows those that the caller may choose as a list with page
+// and limit. The parent is null for the top of the tree and wherever the caller
+// may not use the parent, whose existence is then not told. Scoped answers carry
+// Vary: Authorization, Cookie and Cache-Control: private, no-cache; a handler may
+// set either field itself.
 //
 // # Concurrency
 //

@@ -3,6 +3,7 @@ package ouscopetest_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,6 +67,36 @@ func TestAServiceWithCachedGrantsIsIsolated(t *testing.T) {
 				defer scoper.Invalidate()
 				return directory.Replace(ctx, units, assignments)
 			},
+		}
+	})
+}
+
+// Browsers keep their choices in signed cookies; each caller has a jar.
+func TestAServiceWithCookiesIsIsolated(t *testing.T) {
+	t.Parallel()
+	ouscopetest.TestIsolation(t, func(t *testing.T) ouscopetest.Service {
+		s := service(t, ouscope.Options{CookieKeys: [][]byte{[]byte(strings.Repeat("k", 32))}, CookieHost: true})
+		s.Handler = jars(s.Handler)
+		return s
+	})
+}
+
+// jars sends each caller's cookie along, as a browser does.
+func jars(next http.Handler) http.Handler {
+	var kept sync.Map
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, _ := ouscopetest.Subject(r)
+		if cookie, ok := kept.Load(who); ok {
+			r.AddCookie(cookie.(*http.Cookie))
+		}
+		next.ServeHTTP(w, r)
+		if line := w.Header().Get("Set-Cookie"); line != "" {
+			w.Header().Del("Set-Cookie")
+			if cookie, err := http.ParseSetCookie(line); err != nil || cookie.MaxAge < 0 {
+				kept.Delete(who)
+			} else {
+				kept.Store(who, cookie)
+			}
 		}
 	})
 }
