@@ -177,9 +177,9 @@ func TestAClientThatLeavesDoesNotKeepOthersWaiting(t *testing.T) {
 // None of many racing checks is allowed after Invalidate has returned.
 func TestNoCheckIsAllowedAfterInvalidateReturned(t *testing.T) {
 	t.Parallel()
-	rounds, checks := 200, 50
+	rounds, checks := 2500, 100 // by four goroutines: a million
 	if testing.Short() {
-		rounds = 20
+		rounds = 50
 	}
 	dir := &directory{units: acme()}
 	scoper, err := ouscope.New(dir, subject, ouscope.Options{CacheTTL: time.Hour})
