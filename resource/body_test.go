@@ -92,11 +92,11 @@ func TestBadBodiesAreRefused(t *testing.T) {
 			body: `{"id":"7","active":null,"value":"x","name":""}`, status: 400, want: refused("value", "type", "Value must be a number"),
 		},
 		"everything at once": {
-			body: `{"id":"7","active":null,"value":-1,"email":"nobody","name":""}`, status: 422,
+			body: `{"id":"7","active":null,"email":"nobody","name":""}`, status: 422,
 			want: `{"error":"validation_failed","message":"Name is required","details":{"field":"name","code":"required","errors":[` +
 				`{"field":"name","code":"required","message":"Name is required"},` +
 				`{"field":"email","code":"email","message":"Email must be an email address"},` +
-				`{"field":"value","code":"min","message":"Value must be 0 or more"},` +
+				`{"field":"value","code":"min","message":"Value must be 0 or more","param":"0"},` +
 				`{"field":"active","code":"null","message":"Active must not be null"},` +
 				`{"field":"id","code":"read_only","message":"ID is set by the server"}]}}`,
 		},

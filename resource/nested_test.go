@@ -32,6 +32,11 @@ type orderInput struct {
 	Address  *address          `json:"address"`
 	Items    []item            `json:"items" validate:"dive"`
 	Labels   map[string]string `json:"labels"`
+	Lines    map[string]item   `json:"lines" validate:"dive"`
+	Fixed    *[2]item          `json:"fixed"`
+	Any      any               `json:"any"`
+	Blob     []byte            `json:"blob"`
+	Count    uint8             `json:"count"`
 }
 
 func (in *orderInput) Validate(context.Context) error {
@@ -56,6 +61,11 @@ type OrderFields struct {
 	Address  *address          `json:"address"`
 	Items    []item            `json:"items"`
 	Labels   map[string]string `json:"labels"`
+	Lines    map[string]item   `json:"lines" validate:"dive"`
+	Fixed    *[2]item          `json:"fixed"`
+	Any      any               `json:"any"`
+	Blob     []byte            `json:"blob"`
+	Count    uint8             `json:"count"`
 }
 
 func newOrders(t testing.TB) http.Handler {
@@ -73,7 +83,7 @@ func newOrders(t testing.TB) http.Handler {
 
 func TestNestedBodies(t *testing.T) {
 	t.Parallel()
-	const before = `{"paid":false,"discount":0,"address":{"street":"Main","number":0,"floor":3,"gates":["a"]},"labels":{"a":"1","b":"2"}}`
+	const before = `{"paid":false,"discount":0,"address":{"street":"Main","number":0,"floor":3,"gates":["a"]},"labels":{"a":"1","b":"2"},"lines":{"a":{"sku":"x","quantity":1}}}`
 	tests := map[string]struct {
 		method string // PATCH of before, if empty
 		body   string
@@ -132,6 +142,36 @@ func TestNestedBodies(t *testing.T) {
 		},
 		"members of a map are added and taken away": {
 			body: `{"labels":{"a":null,"c":"3"}}`, status: 200, want: `"labels":{"b":"2","c":"3"}`,
+		},
+		"inside a map": {
+			method: "POST", body: `{"paid":false,"discount":0,"lines":{"a":{"sku":"x"}}}`, status: 422, want: `"field":"lines[a].quantity","code":"required"`,
+		},
+		"inside an array": {
+			method: "POST", body: `{"paid":false,"discount":0,"fixed":[{"sku":"x","quantity":1},{"sku":"y"}]}`, status: 422, want: `"field":"fixed[1].quantity","code":"required"`,
+		},
+		"an array of another length": {
+			method: "POST", body: `{"paid":false,"discount":0,"fixed":[]}`, status: 400, want: `"field":"fixed","code":"type"`,
+		},
+		"bytes, anything and a small number": {
+			method: "POST", body: `{"paid":false,"discount":0,"blob":"AAEC","any":{"x":[1,null]},"count":255}`, status: 201, want: `"any":{"x":[1,null]},"blob":"AAEC","count":255`,
+		},
+		"a number out of range": {
+			method: "POST", body: `{"paid":false,"discount":0,"count":256}`, status: 400, want: `"field":"count","code":"type"`,
+		},
+		"a member of a map merges": {
+			body: `{"lines":{"a":{"quantity":2}}}`, status: 200, want: `"lines":{"a":{"sku":"x","quantity":2}}`,
+		},
+		"a null in a member of a map": {
+			body: `{"lines":{"a":{"quantity":null}}}`, status: 422, want: `"field":"lines.a.quantity","code":"null"`,
+		},
+		"a member of a map that is new lacks something": {
+			body: `{"lines":{"b":{"sku":"y"}}}`, status: 422, want: `"field":"lines[b].quantity","code":"required"`,
+		},
+		"anything merges": {
+			body: `{"any":{"y":1}}`, status: 200, want: `"any":{"y":1}`,
+		},
+		"a long unknown name": {
+			body: `{"` + strings.Repeat("é", 100) + `":1}`, status: 400, want: strings.Repeat("é", 32) + `…"`,
 		},
 		"rules hold for the merged value": {
 			body: `{"address":{"street":"too long"}}`, status: 422, want: `"field":"address.street","code":"max"`,

@@ -208,6 +208,22 @@ func TestNoScopeDenies(t *testing.T) {
 	}
 }
 
+// inactive is a scope of units where none is active.
+type inactive struct{ units }
+
+func (inactive) Active() string { return "" }
+
+func TestWithoutAnActiveUnitNothingIsCreated(t *testing.T) {
+	t.Parallel()
+	leads, _ := newLeads(t, resource.Options{Scope: func(*http.Request) resource.Scope { return inactive{editor} }})
+	if rec := do(leads, units{}, "GET", "/leads", ""); rec.Code != 200 {
+		t.Errorf("GET = %d %s, want 200", rec.Code, rec.Body)
+	}
+	if rec := do(leads, units{}, "POST", "/leads", `{"name":"Ada"}`); rec.Code != 403 || !strings.Contains(rec.Body.String(), "active_ou_required") {
+		t.Errorf("POST = %d %s, want 403", rec.Code, rec.Body)
+	}
+}
+
 // leaky is a store whose author forgot the scope.
 type leaky struct{ resource.Store[Lead] }
 

@@ -163,7 +163,7 @@ func errorMembers(err error) []byte {
 	e := apierror.From(err)
 	list := []jobError{}
 	for _, f := range e.Details.Errors {
-		list = append(list, jobError(f))
+		list = append(list, jobError{Field: f.Field, Code: f.Code, Message: f.Message})
 	}
 	if len(list) == 0 {
 		list = append(list, jobError{Field: e.Details.Field, Code: e.Code, Message: e.Message})
