@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -316,52 +315,42 @@ func TestACallerThatLeavesIsNoOutage(t *testing.T) {
 	}
 }
 
-// A caller who can choose the key must not fill the store with its text.
-func TestStoresAreNotGivenLongKeys(t *testing.T) {
+// A store that fails half way is asked no more for this request: whatever it was,
+// the local share decides about all policies.
+func TestAStoreThatFailsHalfWay(t *testing.T) {
 	t.Parallel()
-	longest := 0
-	store := recorder{Memory: newMemory(t, 100), told: func(key string) { longest = max(longest, len(key)) }}
-	l, err := ratelimit.New(store, named, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 1}}})
-	if err != nil {
-		t.Fatal(err)
+	policies := []ratelimit.Policy{
+		{Name: "a", Limit: 10, Period: time.Hour},
+		{Name: "b", Limit: 1, Period: time.Hour},
+		{Name: "c", Limit: 10, Period: time.Hour, Shadow: true},
 	}
-	for _, key := range []string{"a", strings.Repeat("a", 248), strings.Repeat("a", 249), strings.Repeat("a", 1<<20), strings.Repeat("b", 1<<20)} {
-		for i, allowed := range []bool{true, false} {
-			if d, _ := l.Check(request(key)); d.Allowed != allowed {
-				t.Errorf("request %d of a key of %d bytes = %+v, want allowed: %t", i, len(key), d, allowed)
+	for name, tt := range map[string]struct {
+		calls   int64 // of the request that work
+		before  int   // requests before
+		allowed bool
+	}{
+		"at the first policy":  {calls: 0, allowed: true},
+		"at the second policy": {calls: 1, allowed: true},
+		"at the shadow":        {calls: 2, allowed: true},
+		"at giving back":       {calls: 2, before: 1, allowed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newFaulty(t)
+			l := guarded(t, store, ratelimit.Options{Policies: policies})
+			for range tt.before {
+				_, _ = l.Check(request(""))
 			}
-		}
-	}
-	if longest > 256 {
-		t.Errorf("the store was given a key of %d bytes, want 256 at most", longest)
-	}
-}
-
-// recorder is a store that tells the keys that it is given.
-type recorder struct {
-	*ratelimit.Memory
-	told func(key string)
-}
-
-func (r recorder) Take(ctx context.Context, key string, cost int, rate ratelimit.Rate) (ratelimit.State, error) {
-	r.told(key)
-	return r.Memory.Take(ctx, key, cost, rate)
-}
-
-// What is behind the guard counts as exactly as a Memory does.
-func TestStoresAreToldPolicyAndKey(t *testing.T) {
-	t.Parallel()
-	store := newFaulty(t)
-	l, err := ratelimit.New(store, named, ratelimit.Options{Policies: []ratelimit.Policy{{Name: "x", Limit: 3, Period: time.Hour}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = l.Check(request("alice"))
-	_, _ = l.Check(request(""))
-	rate := ratelimit.Rate{Limit: 3, Period: time.Hour, Burst: 3}
-	for key, want := range map[string]int{"x:alice": 2, "x": 2, "x:": 3, "x:bob": 3} {
-		if got := take(t, store, key, 0, rate).Remaining; got != want {
-			t.Errorf("bucket %q has %d left, want %d", key, got, want)
-		}
+			works := tt.calls
+			store.fail(func(context.Context) error {
+				if works--; works < 0 {
+					return errDown
+				}
+				return nil
+			})
+			if d, _ := l.Check(request("")); d.Allowed != tt.allowed || !d.Degraded || d.Policy != "b" {
+				t.Errorf("Check = %+v, want a degraded decision, allowed: %t", d, tt.allowed)
+			}
+		})
 	}
 }

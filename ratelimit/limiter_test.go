@@ -41,6 +41,7 @@ func TestNewRefuses(t *testing.T) {
 		"two policies of one name": {
 			store: store, key: alice, opts: policies(ratelimit.Policy{}, ratelimit.Policy{Name: "default"}), want: `two policies are named "default"`,
 		},
+		"a key that is nil":              {store: store, key: alice, opts: policies(ratelimit.Policy{Also: []ratelimit.KeyFunc{nil}}), want: "a key is nil"},
 		"a negative timeout":             {store: store, key: alice, opts: ratelimit.Options{Timeout: -1}, want: "timeout"},
 		"a negative number of instances": {store: store, key: alice, opts: ratelimit.Options{Instances: -1}, want: "instances"},
 		"open and closed":                {store: store, key: alice, opts: ratelimit.Options{FailOpen: true, FailClosed: true}, want: "exclude"},

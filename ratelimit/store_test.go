@@ -1,7 +1,10 @@
 package ratelimit_test
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenetkit/tenet/ratelimit"
 	"github.com/tenetkit/tenet/ratelimit/ratelimittest"
@@ -16,4 +19,54 @@ func TestMemoryIsAStore(t *testing.T) {
 		}
 		return store
 	}, ratelimittest.Options{Bubble: true})
+}
+
+// A caller who can choose the key must not fill the store with its text.
+func TestStoresAreNotGivenLongKeys(t *testing.T) {
+	t.Parallel()
+	longest := 0
+	store := recorder{Memory: newMemory(t, 100), told: func(key string) { longest = max(longest, len(key)) }}
+	l, err := ratelimit.New(store, named, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a", strings.Repeat("a", 248), strings.Repeat("a", 249), strings.Repeat("a", 1<<20), strings.Repeat("b", 1<<20)} {
+		for i, allowed := range []bool{true, false} {
+			if d, _ := l.Check(request(key)); d.Allowed != allowed {
+				t.Errorf("request %d of a key of %d bytes = %+v, want allowed: %t", i, len(key), d, allowed)
+			}
+		}
+	}
+	if longest > 256 {
+		t.Errorf("the store was given a key of %d bytes, want 256 at most", longest)
+	}
+}
+
+// recorder is a store that tells the keys that it is given.
+type recorder struct {
+	*ratelimit.Memory
+	told func(key string)
+}
+
+func (r recorder) Take(ctx context.Context, key string, cost int, rate ratelimit.Rate) (ratelimit.State, error) {
+	r.told(key)
+	return r.Memory.Take(ctx, key, cost, rate)
+}
+
+// What is behind the guard counts as exactly as a Memory does.
+func TestStoresAreToldPolicyAndKey(t *testing.T) {
+	t.Parallel()
+	store := newFaulty(t)
+	l, err := ratelimit.New(store, named, ratelimit.Options{Policies: []ratelimit.Policy{{Name: "x", Limit: 3, Period: time.Hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = l.Check(request("alice"))
+	_, _ = l.Check(request(""))
+	rate := ratelimit.Rate{Limit: 3, Period: time.Hour, Burst: 3}
+	for key, want := range map[string]int{"x:alice": 2, "x": 2, "x:": 3, "x:bob": 3} {
+		if got := take(t, store, key, 0, rate).Remaining; got != want {
+			t.Errorf("bucket %q has %d left, want %d", key, got, want)
+		}
+	}
 }

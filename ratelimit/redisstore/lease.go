@@ -123,8 +123,10 @@ func (s *Store) fetch(ctx context.Context, l *lease, key string, cost int, rate 
 		return state, nil
 	}
 	// A lot that was used up within its lease was too small.
-	lot := 0
-	if time.Since(s.leases.start) < l.until {
+	// The lease begins before Redis is asked, so that it ends in time whenever
+	// the answer comes.
+	start, lot := time.Since(s.leases.start), 0
+	if start < l.until {
 		lot = max(min(2*l.lot, s.leases.lot, rate.Burst/4), 1)
 	}
 	interval := rate.Interval()
@@ -142,7 +144,7 @@ func (s *Store) fetch(ctx context.Context, l *lease, key string, cost int, rate 
 	state.Allowed = taken > 0
 	if state.Allowed {
 		l.tokens, l.lot = taken-need, max(lot, 1)
-		l.until = l.known + s.leases.term
+		l.until = start + s.leases.term
 	}
 	return state, nil
 }

@@ -96,6 +96,35 @@ func TestRatesThatLuaCannotHoldAreRefused(t *testing.T) {
 	}
 }
 
+func TestRepliesThatCannotBe(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		opts  redisstore.Options
+		reply any
+	}{
+		"a string":                     {reply: "1"},
+		"a float":                      {reply: 1.0},
+		"a debt above an empty bucket": {reply: int64(120e9 + 1)},
+		"one integer for a lease":      {opts: leased, reply: int64(1)},
+		"three integers for a lease":   {opts: leased, reply: []any{int64(1), int64(1), int64(1)}},
+		"a lease of text":              {opts: leased, reply: []any{"1", int64(1)}},
+		"a count of text":              {opts: leased, reply: []any{int64(1), "1"}},
+		"more than was asked for":      {opts: leased, reply: []any{int64(1), int64(2)}},
+		"less than was asked for":      {opts: leased, reply: []any{int64(1), int64(0)}},
+		"something taken of a refusal": {opts: leased, reply: []any{int64(-1), int64(1)}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := newFakeRedis()
+			fake.reply = tt.reply
+			if s, err := newStore(t, fake, tt.opts).Take(t.Context(), "k", 1, contract); err == nil {
+				t.Errorf("Take = %+v, nil, want an error", s)
+			}
+		})
+	}
+}
+
 // The script's answer is outside input: whatever it is, the state is within the
 // policy or there is an error.
 func FuzzReply(f *testing.F) {

@@ -148,6 +148,44 @@ func (downStore) Take(context.Context, string, int, ratelimit.Rate) (ratelimit.S
 	return ratelimit.State{}, errDown
 }
 
+// downWindows is a store of ulule's that is down.
+type downWindows struct{ limiter.Store }
+
+func (downWindows) Peek(context.Context, string, limiter.Rate) (limiter.Context, error) {
+	return limiter.Context{}, errDown
+}
+
+func (downWindows) Increment(context.Context, string, int64, limiter.Rate) (limiter.Context, error) {
+	return limiter.Context{}, errDown
+}
+
+func TestStoreTellsTheWindowsError(t *testing.T) {
+	t.Parallel()
+	store, err := ululestore.New(downWindows{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cost := range []int{0, 1, 2, -1} {
+		if _, err := store.Take(t.Context(), "k", cost, ratelimit.Rate{Limit: 5, Period: time.Hour, Burst: 5}); !errors.Is(err, errDown) {
+			t.Errorf("Take(%d) error = %v, want the store's", cost, err)
+		}
+	}
+}
+
+// A plan with a burst, which the window cannot hold, gives way to the policy.
+func TestAPlanThatAWindowCannotKeepIsNotUsed(t *testing.T) {
+	t.Parallel()
+	l, err := ratelimit.New(newStore(t), ratelimit.Header("X-Client"), ratelimit.Options{Policies: []ratelimit.Policy{{
+		Limit: 5, Plan: func(*http.Request) ratelimit.Rate { return ratelimit.Rate{Limit: 10, Burst: 20} },
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := l.Check(httptest.NewRequest("GET", "/", nil)); err != nil || d.Limit != 5 || d.Remaining != 4 || d.Degraded {
+		t.Errorf("Check = %+v, %v, want the policy's 5", d, err)
+	}
+}
+
 func TestBucketsTellTheStoresError(t *testing.T) {
 	t.Parallel()
 	b, err := ululestore.NewBuckets(downStore{}, 0)
