@@ -54,6 +54,9 @@ func appendDetails(b []byte, d Details, requestID string) []byte {
 			b = appendMember(b, `"field":`, f.Field)
 			b = appendMember(b, `"code":`, f.Code)
 			b = appendMember(b, `"message":`, f.Message)
+			if f.Param != "" {
+				b = appendMember(b, `"param":`, f.Param)
+			}
 			b = append(b[:len(b)-1], '}', ',')
 		}
 		b = append(b[:len(b)-1], ']', ',')

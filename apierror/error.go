@@ -52,9 +52,10 @@ func (d Details) IsZero() bool {
 
 // A FieldError is one of several failures of a body.
 type FieldError struct {
-	Field   string `json:"field"`
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Field   string `json:"field"`           // JSON path, as in [Details]
+	Code    string `json:"code"`            // what is wrong, in snake_case
+	Message string `json:"message"`         // one sentence for a person
+	Param   string `json:"param,omitempty"` // what the rule asks for, such as the 200 of max, for a client that words its own messages
 }
 
 // Error returns the status, the code, the message and the cause. It is meant for

@@ -31,8 +31,8 @@ var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 512)) }}
 // maps is a 500 that carries the request's id and nothing of err's text. A nil
 // err is answered as a 500 too, because the caller meant to refuse.
 //
-// Behind [Recover] the cause is logged: at level Error for a 5xx, at Info for
-// any other answer that wraps one.
+// Behind [Recover] the cause is logged: at level Error for a 5xx, at Info for a 401
+// or a 403 that wraps one, at Debug for any other answer that does.
 //
 // Where the request's context was canceled, the client has left: Write writes
 // nothing and panics with [http.ErrAbortHandler], since returning would let
@@ -155,11 +155,16 @@ func writeBody(w http.ResponseWriter, r *http.Request, body []byte) {
 // log keeps the cause, which the body does not show. A client's own mistakes
 // without a cause are not logged: they are the access log's business.
 func log(st *state, r *http.Request, e *Error, err error) {
-	level := slog.LevelInfo
-	if e.status() >= 500 {
+	var level slog.Level
+	switch status := e.status(); {
+	case status >= 500:
 		level = slog.LevelError
-	} else if e.cause == nil {
+	case e.cause == nil:
 		return
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		level = slog.LevelInfo
+	default:
+		level = slog.LevelDebug
 	}
 	logger := st.settings.Logger
 	if logger == nil || !logger.Enabled(r.Context(), level) {

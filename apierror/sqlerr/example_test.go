@@ -28,7 +28,7 @@ func Example() {
 	root.ServeHTTP(w, httptest.NewRequest("POST", "/users", nil))
 	fmt.Println(w.Code, w.Body)
 	// Output:
-	// 409 {"error":"conflict","message":"email is taken","details":{"field":"email","code":"unique"}}
+	// 409 {"error":"conflict","message":"Email is taken","details":{"field":"email","code":"unique"}}
 }
 
 // MySQL names the key that is taken and not its column.

@@ -1,7 +1,7 @@
 // Package sqlerr turns the failures of PostgreSQL, MySQL and SQLite that a request
 // causes into answers of apierror, without importing a driver:
 //
-//	{"error":"conflict","message":"email is taken","details":{"field":"email","code":"unique"}}
+//	{"error":"conflict","message":"Email is taken","details":{"field":"email","code":"unique"}}
 //
 // Give [Map] to apierror once, and handlers return the errors of their queries as
 // they are:
@@ -44,6 +44,7 @@ import (
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/strictjson"
 )
 
 // Map returns the answer for a failure of a database in err's tree, or nil if there
@@ -87,7 +88,7 @@ func (o Options) answer(f failure) *apierror.Error {
 	words := sentences[f.kind]
 	message := "The request " + words.without
 	if field != "" {
-		message = field + " " + words.with
+		message = strictjson.Label(field) + " " + words.with
 	}
 	if words.status == http.StatusConflict {
 		return apierror.Conflict(field, words.code, message)

@@ -66,9 +66,9 @@ func ExampleOptions() {
 	err := validate.Struct(struct {
 		Seats int `json:"seats" validate:"even"`
 	}{3})
-	fmt.Println(rules.Errors(err))
+	fmt.Println(rules.Errors(err)[0].Message)
 	// Output:
-	// [{seats even Seats must be an even number}]
+	// Seats must be an even number
 }
 
 func ExampleErrors() {

@@ -118,6 +118,22 @@ var fixed = map[string]string{
 	"hexcolor":         "must be a color such as #ff0000",
 }
 
+// paramOf returns the parameter of the failed tag for clients. Tags about other
+// fields name them as Go does, which is none of a client's business.
+func paramOf(fe validator.FieldError) string {
+	tag := fe.Tag()
+	if strings.HasSuffix(tag, "field") || strings.Contains(tag, "|") {
+		return ""
+	}
+	switch codeOf(tag) {
+	case "required", "excluded", "date": // the layout of a date is Go's
+		return ""
+	case "one_of", "not_one_of":
+		return strings.Join(choices(fe.Param()), ", ")
+	}
+	return fe.Param()
+}
+
 // predicate returns what follows the label in a message.
 func predicate(fe validator.FieldError) string {
 	tag, param := fe.Tag(), fe.Param()

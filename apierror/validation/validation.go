@@ -3,7 +3,7 @@
 //
 //	{"error":"validation_failed","message":"Name is required","details":{"field":"name","code":"required","errors":[
 //	  {"field":"name","code":"required","message":"Name is required"},
-//	  {"field":"items[2].sku","code":"max","message":"SKU must have at most 20 characters"}]}}
+//	  {"field":"items[2].sku","code":"max","message":"SKU must have at most 20 characters","param":"20"}]}}
 //
 // Make the validator with [New], so that fields go by their JSON names, and give
 // [Map] to apierror once; handlers then return the validator's errors as they are:
@@ -141,5 +141,5 @@ func (o Options) failure(fe validator.FieldError) apierror.FieldError {
 	} else {
 		text = label + " " + predicate(fe)
 	}
-	return apierror.FieldError{Field: path, Code: code, Message: text}
+	return apierror.FieldError{Field: path, Code: code, Message: text, Param: paramOf(fe)}
 }

@@ -63,37 +63,37 @@ func TestMap(t *testing.T) {
 	t.Parallel()
 	text := func(s string) *string { return &s }
 	tests := map[string]struct {
-		change               func(*order)
-		field, code, message string
+		change                      func(*order)
+		field, code, message, param string
 	}{
-		"required":                    {func(o *order) { o.Name = "" }, "name", "required", "Name is required"},
-		"a text too long":             {func(o *order) { o.Name = strings.Repeat("x", 201) }, "name", "max", "Name must have at most 200 characters"},
-		"behind a pointer":            {func(o *order) { o.Email = text("x") }, "email", "email", "Email must be an email address"},
-		"a number too small":          {func(o *order) { o.Value = -1 }, "value", "min", "Value must be 0 or more"},
-		"nested":                      {func(o *order) { o.Address.Street = "" }, "address.street", "required", "Street is required"},
-		"nested behind a pointer":     {func(o *order) { o.Second = &address{} }, "second_address.street", "required", "Street is required"},
-		"an exact length":             {func(o *order) { o.Address.Zip = "1" }, "address.zip", "length", "Zip must have 5 characters"},
-		"digits":                      {func(o *order) { o.Address.Zip = "1234x" }, "address.zip", "numeric", "Zip must be a number"},
-		"in a list":                   {func(o *order) { o.Items = []item{{"a", 1}, {"b", 1}, {"", 1}} }, "items[2].sku", "required", "SKU is required"},
-		"a number too large":          {func(o *order) { o.Items = []item{{"a", 100}} }, "items[0].count", "max", "Count must be 99 or less"},
-		"a list too long":             {func(o *order) { o.Items = make([]item, 4) }, "items", "max", "Items must have at most 3 elements"},
-		"an element":                  {func(o *order) { o.Tags = []string{"ok", "x"} }, "tags[1]", "min", "Tags[1] must have at least 2 characters"},
-		"an element twice":            {func(o *order) { o.Tags = []string{"ok", "ok"} }, "tags", "unique", "Tags must not hold the same value twice"},
-		"a map's value":               {func(o *order) { o.Labels = map[string]string{"a": ""} }, "labels.a", "required", "A is required"},
-		"a map's key":                 {func(o *order) { o.Labels = map[string]string{"abcdef": "x"} }, "labels.abcdef", "max", "Abcdef must have at most 5 characters"},
-		"a map's key with dots":       {func(o *order) { o.Labels = map[string]string{"a.b]": ""} }, `labels["a.b]"]`, "required", `Labels["a.b]"] is required`},
-		"a struct in a map":           {func(o *order) { o.Places = map[string]address{"home": {}} }, "places.home.street", "required", "Street is required"},
-		"a struct under a number":     {func(o *order) { o.ByNumber = map[int]item{7: {"", 1}} }, "by_number[7].sku", "required", "SKU is required"},
-		"an embedded struct":          {func(o *order) { o.Reason = "long" }, "reason", "max", "Reason must have at most 3 characters"},
-		"a time gone by":              {func(o *order) { o.Due = time.Unix(1, 0) }, "due", "above", "Due must be in the future"},
-		"a date":                      {func(o *order) { o.From = "x" }, "from", "date", "From must be a date such as 2026-01-31"},
-		"a date and time":             {func(o *order) { o.CreatedAt = "x" }, "createdAt", "date", "Created at must be a date and time such as 2026-01-31T15:04:05Z"},
-		"one of several":              {func(o *order) { o.Color = "blue" }, "color", "one_of", "Color must be one of red, green, dark blue"},
-		"another field":               {func(o *order) { o.Repeat = "x" }, "repeat", "equal", "Repeat must be equal to that of password"},
-		"a name without a tag":        {func(o *order) { o.Untagged = "x" }, "Untagged", "uuid", "Untagged must be a UUID"},
-		"a prefix":                    {func(o *order) { o.OwnerID = "x" }, "owner_id", "starts_with", "Owner ID must start with u_"},
-		"one tag or another":          {func(o *order) { o.Either = "x" }, "either", "invalid", "Either is invalid"},
-		"a field that JSON knows not": {func(o *order) { o.Hidden = "xx" }, "", "max", "Request body must have at most 1 character"},
+		"required":                    {func(o *order) { o.Name = "" }, "name", "required", "Name is required", ""},
+		"a text too long":             {func(o *order) { o.Name = strings.Repeat("x", 201) }, "name", "max", "Name must have at most 200 characters", "200"},
+		"behind a pointer":            {func(o *order) { o.Email = text("x") }, "email", "email", "Email must be an email address", ""},
+		"a number too small":          {func(o *order) { o.Value = -1 }, "value", "min", "Value must be 0 or more", "0"},
+		"nested":                      {func(o *order) { o.Address.Street = "" }, "address.street", "required", "Street is required", ""},
+		"nested behind a pointer":     {func(o *order) { o.Second = &address{} }, "second_address.street", "required", "Street is required", ""},
+		"an exact length":             {func(o *order) { o.Address.Zip = "1" }, "address.zip", "length", "Zip must have 5 characters", "5"},
+		"digits":                      {func(o *order) { o.Address.Zip = "1234x" }, "address.zip", "numeric", "Zip must be a number", ""},
+		"in a list":                   {func(o *order) { o.Items = []item{{"a", 1}, {"b", 1}, {"", 1}} }, "items[2].sku", "required", "SKU is required", ""},
+		"a number too large":          {func(o *order) { o.Items = []item{{"a", 100}} }, "items[0].count", "max", "Count must be 99 or less", "99"},
+		"a list too long":             {func(o *order) { o.Items = make([]item, 4) }, "items", "max", "Items must have at most 3 elements", "3"},
+		"an element":                  {func(o *order) { o.Tags = []string{"ok", "x"} }, "tags[1]", "min", "Tags[1] must have at least 2 characters", "2"},
+		"an element twice":            {func(o *order) { o.Tags = []string{"ok", "ok"} }, "tags", "unique", "Tags must not hold the same value twice", ""},
+		"a map's value":               {func(o *order) { o.Labels = map[string]string{"a": ""} }, "labels.a", "required", "A is required", ""},
+		"a map's key":                 {func(o *order) { o.Labels = map[string]string{"abcdef": "x"} }, "labels.abcdef", "max", "Abcdef must have at most 5 characters", "5"},
+		"a map's key with dots":       {func(o *order) { o.Labels = map[string]string{"a.b]": ""} }, `labels["a.b]"]`, "required", `Labels["a.b]"] is required`, ""},
+		"a struct in a map":           {func(o *order) { o.Places = map[string]address{"home": {}} }, "places.home.street", "required", "Street is required", ""},
+		"a struct under a number":     {func(o *order) { o.ByNumber = map[int]item{7: {"", 1}} }, "by_number[7].sku", "required", "SKU is required", ""},
+		"an embedded struct":          {func(o *order) { o.Reason = "long" }, "reason", "max", "Reason must have at most 3 characters", "3"},
+		"a time gone by":              {func(o *order) { o.Due = time.Unix(1, 0) }, "due", "above", "Due must be in the future", ""},
+		"a date":                      {func(o *order) { o.From = "x" }, "from", "date", "From must be a date such as 2026-01-31", ""},
+		"a date and time":             {func(o *order) { o.CreatedAt = "x" }, "createdAt", "date", "Created at must be a date and time such as 2026-01-31T15:04:05Z", ""},
+		"one of several":              {func(o *order) { o.Color = "blue" }, "color", "one_of", "Color must be one of red, green, dark blue", "red, green, dark blue"},
+		"another field":               {func(o *order) { o.Repeat = "x" }, "repeat", "equal", "Repeat must be equal to that of password", ""},
+		"a name without a tag":        {func(o *order) { o.Untagged = "x" }, "Untagged", "uuid", "Untagged must be a UUID", ""},
+		"a prefix":                    {func(o *order) { o.OwnerID = "x" }, "owner_id", "starts_with", "Owner ID must start with u_", "u_"},
+		"one tag or another":          {func(o *order) { o.Either = "x" }, "either", "invalid", "Either is invalid", ""},
+		"a field that JSON knows not": {func(o *order) { o.Hidden = "xx" }, "", "max", "Request body must have at most 1 character", "1"},
 	}
 	validate := validation.New()
 	for name, tt := range tests {
@@ -106,7 +106,7 @@ func TestMap(t *testing.T) {
 			if e == nil {
 				t.Fatalf("Map(%v) = nil", err)
 			}
-			want := apierror.FieldError{Field: tt.field, Code: tt.code, Message: tt.message}
+			want := apierror.FieldError{Field: tt.field, Code: tt.code, Message: tt.message, Param: tt.param}
 			if diff := cmp.Diff(want, e.Details.Errors[0]); diff != "" {
 				t.Errorf("Map mismatch (-want +got):\n%s", diff)
 			}
@@ -131,7 +131,7 @@ func TestMapAnswersInTheContractsForm(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
 	want := `{"error":"validation_failed","message":"Name is required","details":{"field":"name","code":"required","errors":[` +
 		`{"field":"name","code":"required","message":"Name is required"},` +
-		`{"field":"items[2].count","code":"min","message":"Count must be 1 or more"}]}}`
+		`{"field":"items[2].count","code":"min","message":"Count must be 1 or more","param":"1"}]}}`
 	if diff := cmp.Diff(want, w.Body.String()); diff != "" || w.Code != 422 {
 		t.Errorf("answered %d, mismatch (-want +got):\n%s", w.Code, diff)
 	}
@@ -224,7 +224,7 @@ func TestOptions(t *testing.T) {
 	want := []apierror.FieldError{
 		{Field: "account", Code: "iban", Message: "The account must be an IBAN"},
 		{Field: "mood", Code: "is_cool", Message: "The mood is invalid"},
-		{Field: "size", Code: "too_small", Message: "The size has to be 3 at least"},
+		{Field: "size", Code: "too_small", Message: "The size has to be 3 at least", Param: "3"},
 	}
 	if diff := cmp.Diff(want, opts.Errors(err)); diff != "" {
 		t.Errorf("Errors mismatch (-want +got):\n%s", diff)

@@ -43,7 +43,7 @@ func TestUsers(t *testing.T) {
 		{"a missing field", "POST", "/users", `{"name":"Bob"}`, 422, `{"error":"validation_failed","message":"Email is required","details":{"field":"email","code":"required","errors":[{"field":"email","code":"required","message":"Email is required"}]}}`},
 		{"a body that ends early", "POST", "/users", `{"name":`, 400, `{"error":"bad_request","message":"Request body is empty or ends early","details":{"code":"json"}}`},
 		{"a new row", "POST", "/users", `{"email":"bob@example.com","name":"Bob"}`, 201, `{"id":4,"email":"bob@example.com","name":"Bob"}`},
-		{"a taken address", "POST", "/users", `{"email":"bob@example.com","name":"Bob"}`, 409, `{"error":"conflict","message":"email is taken","details":{"field":"email","code":"unique"}}`},
+		{"a taken address", "POST", "/users", `{"email":"bob@example.com","name":"Bob"}`, 409, `{"error":"conflict","message":"Email is taken","details":{"field":"email","code":"unique"}}`},
 	}
 	for _, tt := range tests { // in order: each sees what the ones before it did
 		t.Run(tt.name, func(t *testing.T) {
