@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ var (
 	errBasicForm   = errors.New("auth: Basic credentials are not the base64 of id:secret")
 	errBasicText   = errors.New("auth: Basic credentials are empty, too long, not UTF-8 or have control characters")
 	errNoClient    = errors.New("auth: no such client")
+	errNoSecret    = errors.New("auth: client has no secret that is live")
 	errDisabled    = errors.New("auth: client is disabled")
 	errWrongSecret = errors.New("auth: wrong secret")
 )
@@ -172,119 +174,28 @@ func (b *Basic) authenticate(r *http.Request) (*Principal, error) {
 	if err != nil {
 		return nil, unavailable(fmt.Errorf("auth: client %q: %w", id, err))
 	}
+	now, d := time.Now(), b.decoy.Load()
+	c := check{Basic: b, r: r, s: s, now: now, decoy: d, secrets: d.secrets}
+	reason := errNoClient
 	// A store may find ids by a collation of its own; here they are bytes.
-	known := client.ID == id
-	d := b.decoy.Load()
-	if !known {
-		client = Client{Secrets: d.secrets}
+	if client.ID == id {
+		reason = errNoSecret
+		if slices.ContainsFunc(client.Secrets, func(s Secret) bool { return s.live(now) }) {
+			c.secrets, c.good, reason = client.Secrets, !client.Disabled, errDisabled
+		}
 	}
 	try := attempt{&b.brakes, r, id}
-	err = b.check(r.Context(), s, &client, d, try)
-	switch {
-	case err != nil:
-	case !known:
-		err = errNoClient
-	case client.Disabled:
-		err = errDisabled
-	default:
-		return client.principal(), nil
-	}
+	err = c.run(try)
 	if _, answer := errors.AsType[*apierror.Error](err); answer {
 		return nil, err
 	}
-	if !known {
-		err = errNoClient
-	}
-	return nil, try.failed(err)
-}
-
-// check returns nil if the secret is one of the client's. What it costs does not
-// tell whether the client exists.
-func (b *Basic) check(ctx context.Context, s *basicScratch, client *Client, d *decoy, try attempt) error {
-	now := time.Now()
-	slow := false
-	for i := range client.Secrets {
-		secret := &client.Secrets[i]
-		if !secret.live(now) {
-			continue
-		}
-		fast, ok := matchesFast(secret.Hash, s.secret)
-		if ok {
-			return nil
-		}
-		slow = slow || !fast
-	}
-	if !slow && d.kind == hashSHA256 {
-		return errWrongSecret
-	}
-	key := s.digest(&b.cacheKey)
-	known, hit := b.verified.get(&key)
-	hit = hit && client.has(known, now)
-	if b.onCache != nil {
-		b.onCache(hit)
-	}
-	if hit {
-		return nil
-	}
-	if refused := try.refused(); refused != nil {
-		return refused
-	}
-	secrets := client.Secrets
-	if !slow {
-		// The others' hashes are slow: refuse no faster than they do.
-		secrets = d.secrets
-	}
-	hash, err := b.queue.do(ctx, key, func() (string, error) { return b.match(client.ID, secrets, s.secret, now) })
 	switch {
-	case hash != "" && slow && client.has(hash, now):
-		b.verified.put(&key, hash)
-		if b.outdated != nil && outdated(hash) {
-			b.outdated(ctx, client.ID, hash, string(s.secret))
-		}
-		return nil
-	case err != nil:
-		return err
+	case c.good && err == nil:
+		return client.principal(), nil
+	case c.good:
+		reason = err
 	}
-	return errWrongSecret
-}
-
-// match returns the slow hash that is the secret's, or "". It computes all of
-// them, so that the place of the right one does not show.
-func (b *Basic) match(id string, secrets []Secret, secret []byte, now time.Time) (match string, broken error) {
-	for i := range secrets {
-		stored := &secrets[i]
-		h, err := parseHash(stored.Hash)
-		if err != nil {
-			broken = fmt.Errorf("auth: client %q: a secret's %w", id, err)
-			continue
-		}
-		if h.kind == hashSHA256 || !stored.live(now) {
-			continue
-		}
-		b.learn(h.kind, stored.Hash)
-		if h.matches(secret) && match == "" {
-			match = stored.Hash
-		}
-	}
-	return match, broken
-}
-
-// learn makes the hash the decoy if it is costlier than the one at hand.
-func (b *Basic) learn(kind hashKind, hash string) {
-	d := b.decoy.Load()
-	if b.learns && kind > d.kind {
-		b.decoy.CompareAndSwap(d, &decoy{kind, []Secret{{Hash: hash}}})
-	}
-}
-
-// has reports whether the hash is still that of a live secret.
-func (c *Client) has(hash string, now time.Time) bool {
-	for i := range c.Secrets {
-		if c.Secrets[i].Hash == hash {
-			return c.Secrets[i].live(now)
-		}
-	}
-	return false
+	return nil, try.failed(reason)
 }
 
 // basicScratch is the working memory of one check.

@@ -226,8 +226,8 @@ func TestBrokenHash(t *testing.T) {
 	client := auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: "plain text"}}}
 	b := must(auth.NewBasic(func(context.Context, string) (auth.Client, error) { return client, nil }, auth.BasicOptions{}))
 	_, err := b.Authenticate(request(basicField("bob", "plain text")))
-	if err == nil || !strings.Contains(err.Error(), `client "bob"`) || strings.Contains(err.Error(), "plain text") {
-		t.Errorf("Authenticate = %v, want an error that names the client and not the text", err)
+	if err == nil || !strings.Contains(err.Error(), `client "bob"`) || !strings.Contains(err.Error(), "hash is not") || strings.Contains(err.Error(), "plain text") {
+		t.Errorf("Authenticate = %v, want an error that tells of the hash and not the text", err)
 	}
 	client.Secrets = append(client.Secrets, auth.Secret{Hash: bcryptHash()})
 	if _, err := b.Authenticate(request(basicField("bob", "open sesame"))); err != nil {
@@ -326,3 +326,32 @@ func TestHashesQueue(t *testing.T) {
 		t.Errorf("once seen: %d let in, %d hits, %d misses", good.Load(), hits.Load(), misses.Load())
 	}
 }
+
+// The decoy is a client's own hash. Its secret lets nobody in under another id,
+// and is not remembered.
+func TestDecoyLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	hits := 0
+	b := newBasic(t, auth.BasicOptions{Decoy: bcryptHash(), OnCache: func(hit bool) {
+		if hit {
+			hits++
+		}
+	}, Outdated: func(context.Context, string, string, string) { t.Error("Outdated was told of nobody's hash") }},
+		auth.Client{ID: "late", Secrets: []auth.Secret{{Hash: bcryptHash(), NotAfter: time.Now().Add(-time.Second)}}},
+		auth.Client{ID: "bare"},
+		auth.Client{ID: "off", Secrets: []auth.Secret{{Hash: bcryptHash()}}, Disabled: true},
+		auth.Client{ID: "fast", Secrets: []auth.Secret{{Hash: must2nd(auth.GenerateSecret())}}},
+	)
+	for range 3 {
+		for _, id := range []string{"eve", "late", "bare", "off", "fast"} {
+			if p, err := b.Authenticate(request(basicField(id, "open sesame"))); err == nil {
+				t.Errorf("the decoy's secret lets %s in: %+v", id, p)
+			}
+		}
+	}
+	if hits > 0 {
+		t.Errorf("what was refused is remembered: %d hits", hits)
+	}
+}
+
+func must2nd(_, second string) string { return second }

@@ -1,0 +1,119 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// check is that of one secret.
+type check struct {
+	*Basic
+	r       *http.Request
+	s       *basicScratch
+	now     time.Time
+	decoy   *decoy
+	secrets []Secret // the decoy if the client has none
+	good    bool     // whether the right secret lets the client in
+}
+
+// run returns nil if the secret is one of those to check. What it costs does not
+// tell whether there is a client.
+func (c *check) run(try attempt) error {
+	slow := false
+	for i := range c.secrets {
+		secret := &c.secrets[i]
+		if !secret.live(c.now) {
+			continue
+		}
+		fast, ok := matchesFast(secret.Hash, c.s.secret)
+		if ok {
+			return nil
+		}
+		slow = slow || !fast
+	}
+	if !slow && c.decoy.kind == hashSHA256 {
+		return errWrongSecret
+	}
+	key := c.s.digest(&c.cacheKey)
+	if c.remembered(&key) {
+		return nil
+	}
+	if refused := try.refused(); refused != nil {
+		return refused
+	}
+	secrets := c.secrets
+	if !slow {
+		// The others' hashes are slow: refuse no faster than they do.
+		secrets = c.decoy.secrets
+	}
+	basic, secret, now := c.Basic, c.s.secret, c.now // so that c stays off the heap
+	hash, err := basic.queue.do(c.r.Context(), key, func() (string, error) { return basic.match(secrets, secret, now) })
+	switch {
+	case errors.Is(err, errHash) && hash == "":
+		return fmt.Errorf("auth: client %q: wrong secret, and the %w", c.s.id, err)
+	case err != nil && hash == "":
+		return err
+	case !slow || !has(c.secrets, hash, c.now):
+		return errWrongSecret
+	}
+	if !c.good {
+		return nil // for the caller to refuse
+	}
+	c.verified.put(&key, hash)
+	if c.outdated != nil && outdated(hash) {
+		c.outdated(c.r.Context(), string(c.s.id), hash, string(c.s.secret))
+	}
+	return nil
+}
+
+// remembered reports whether the secret was checked before, against a hash that
+// is still one of the client's.
+func (c *check) remembered(key *digest) bool {
+	hash, hit := c.verified.get(key)
+	hit = hit && has(c.secrets, hash, c.now)
+	if c.onCache != nil {
+		c.onCache(hit)
+	}
+	return hit
+}
+
+// match returns the slow hash that is the secret's, or "". It computes all of
+// them, so that the place of the right one does not show.
+func (b *Basic) match(secrets []Secret, secret []byte, now time.Time) (match string, broken error) {
+	for i := range secrets {
+		stored := &secrets[i]
+		h, err := parseHash(stored.Hash)
+		if err != nil {
+			broken = err
+			continue
+		}
+		if h.kind == hashSHA256 || !stored.live(now) {
+			continue
+		}
+		b.learn(h.kind, stored.Hash)
+		if h.matches(secret) && match == "" {
+			match = stored.Hash
+		}
+	}
+	return match, broken
+}
+
+// learn makes the hash the decoy if it is costlier than the one at hand.
+func (b *Basic) learn(kind hashKind, hash string) {
+	d := b.decoy.Load()
+	if b.learns && kind > d.kind {
+		b.decoy.CompareAndSwap(d, &decoy{kind, []Secret{{Hash: hash}}})
+	}
+}
+
+// has reports whether the hash is still that of a live secret.
+func has(secrets []Secret, hash string, now time.Time) bool {
+	for i := range secrets {
+		if secrets[i].Hash == hash {
+			return secrets[i].live(now)
+		}
+	}
+	return false
+}
