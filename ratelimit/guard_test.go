@@ -301,7 +301,7 @@ func TestACallerThatLeavesIsNoOutage(t *testing.T) {
 	t.Parallel()
 	store := newFaulty(t)
 	var o outages
-	l := guarded(t, store, ratelimit.Options{OnOutage: o.hook})
+	l := guarded(t, store, ratelimit.Options{Timeout: time.Minute, OnOutage: o.hook})
 	store.fail(func(ctx context.Context) error { return ctx.Err() })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -337,7 +337,7 @@ func TestAStoreThatFailsHalfWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := newFaulty(t)
-			l := guarded(t, store, ratelimit.Options{Policies: policies})
+			l := guarded(t, store, ratelimit.Options{Timeout: time.Minute, Policies: policies})
 			for range tt.before {
 				_, _ = l.Check(request(""))
 			}

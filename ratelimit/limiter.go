@@ -22,7 +22,8 @@ type Options struct {
 	CapRemaining bool
 
 	// DraftHeaders adds the fields of the IETF's draft, RateLimit-Policy and
-	// RateLimit, where t counts the seconds until another request can be sent.
+	// RateLimit, for the policy that the other fields describe. The t counts
+	// the seconds until one more request can be sent.
 	DraftHeaders bool
 
 	// InContext puts the [Decision] into the request's context for

@@ -183,6 +183,10 @@ func TestPoliciesCountAllOrNothing(t *testing.T) {
 
 func TestHooksAndContext(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testHooksAndContext)
+}
+
+func testHooksAndContext(t *testing.T) {
 	var told, found []ratelimit.Decision
 	l := newLimiter(t, alice, ratelimit.Options{
 		Policies:   []ratelimit.Policy{{Limit: 1}},

@@ -40,9 +40,10 @@ type Policy struct {
 	// its own.
 	Also []KeyFunc
 
-	// Cost returns what a request costs. If nil, 1. A cost of 0 passes without
-	// being counted, and a negative one counts as 0: what comes from a
-	// caller's parameters must not refill a bucket.
+	// Cost returns what a request costs. If nil, 1. X-RateLimit-Remaining then
+	// counts cost, not requests. A cost of 0 passes without being counted, and
+	// a negative one counts as 0: what comes from a caller's parameters must
+	// not refill a bucket.
 	Cost func(*http.Request) int
 
 	// Match reports whether the policy applies to a request. If nil, to all.

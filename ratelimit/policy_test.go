@@ -227,7 +227,7 @@ func TestCharge(t *testing.T) {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				t.Parallel()
 				store := newMemory(t, 10)
-				l, err := ratelimit.New(wrap(store), alice, ratelimit.Options{Policies: []ratelimit.Policy{
+				l, err := ratelimit.New(wrap(store), alice, ratelimit.Options{Timeout: time.Minute, Policies: []ratelimit.Policy{
 					{Name: "a", Limit: 10, Period: time.Hour}, {Name: "b", Limit: 10, Period: time.Hour},
 				}})
 				if err != nil {

@@ -26,7 +26,7 @@ func TestStoresAreNotGivenLongKeys(t *testing.T) {
 	t.Parallel()
 	longest := 0
 	store := recorder{Memory: newMemory(t, 100), told: func(key string) { longest = max(longest, len(key)) }}
-	l, err := ratelimit.New(store, named, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 1}}})
+	l, err := ratelimit.New(store, named, ratelimit.Options{Timeout: time.Minute, Policies: []ratelimit.Policy{{Limit: 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func (r recorder) Take(ctx context.Context, key string, cost int, rate ratelimit
 func TestStoresAreToldPolicyAndKey(t *testing.T) {
 	t.Parallel()
 	store := newFaulty(t)
-	l, err := ratelimit.New(store, named, ratelimit.Options{Policies: []ratelimit.Policy{{Name: "x", Limit: 3, Period: time.Hour}}})
+	l, err := ratelimit.New(store, named, ratelimit.Options{Timeout: time.Minute, Policies: []ratelimit.Policy{{Name: "x", Limit: 3, Period: time.Hour}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/tenetkit/tenet/ratelimit"
 	"github.com/tenetkit/tenet/ratelimit/redisstore"
@@ -26,7 +27,8 @@ func Example() {
 		}
 		limiter, err := ratelimit.New(store, ratelimit.Header("X-Client"), ratelimit.Options{
 			Policies:  []ratelimit.Policy{{Limit: 4}},
-			Instances: 3, // while Redis is down each enforces a third
+			Timeout:   time.Second, // by default 25 ms
+			Instances: 3,           // while Redis is down each enforces a third
 			OnOutage:  func(err error) { log.Print("rate limits in Redis: ", err) },
 		})
 		if err != nil {

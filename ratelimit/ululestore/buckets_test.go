@@ -175,7 +175,7 @@ func TestStoreTellsTheWindowsError(t *testing.T) {
 // A plan with a burst, which the window cannot hold, gives way to the policy.
 func TestAPlanThatAWindowCannotKeepIsNotUsed(t *testing.T) {
 	t.Parallel()
-	l, err := ratelimit.New(newStore(t), ratelimit.Header("X-Client"), ratelimit.Options{Policies: []ratelimit.Policy{{
+	l, err := ratelimit.New(newStore(t), ratelimit.Header("X-Client"), ratelimit.Options{Timeout: time.Minute, Policies: []ratelimit.Policy{{
 		Limit: 5, Plan: func(*http.Request) ratelimit.Rate { return ratelimit.Rate{Limit: 10, Burst: 20} },
 	}}})
 	if err != nil {

@@ -24,6 +24,7 @@ func Example() {
 	}
 	limiter, err := ratelimit.New(store, ratelimit.Header("X-Client"), ratelimit.Options{
 		Policies: []ratelimit.Policy{{Limit: 2}},
+		Timeout:  time.Second, // by default 25 ms
 	})
 	if err != nil {
 		log.Fatal(err)
