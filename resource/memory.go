@@ -186,7 +186,7 @@ func (m *memory[Row]) Create(ctx context.Context, scope Scope, row Row) (Row, er
 	defer m.mu.Unlock()
 	at, taken := slices.BinarySearch(m.ids, id)
 	if taken {
-		return row, apierror.Conflict("id", "taken", "ID is taken")
+		return row, apierror.Conflict("id", "unique", "ID is taken")
 	}
 	m.ids = slices.Insert(m.ids, at, id)
 	m.rows = slices.Insert(m.rows, at, row)

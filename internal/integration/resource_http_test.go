@@ -174,12 +174,12 @@ func TestResourceUniqueFields(t *testing.T) {
 			if rec := send(b, "POST", "/things", body); rec.Code != 201 {
 				t.Errorf("POST of the same to another unit = %d %s, want 201", rec.Code, rec.Body)
 			}
-			want := `{"error":"conflict","message":"Order is taken","details":{"field":"order","code":"taken"}}`
+			want := `{"error":"conflict","message":"Order is taken","details":{"field":"order","code":"unique"}}`
 			if rec := send(a, "POST", "/things", `{"name":"x","order":"first"}`); rec.Code != 409 || rec.Body.String() != want {
 				t.Errorf("POST of the same again = %d %s, want 409 %s", rec.Code, rec.Body, want)
 			}
 			second := send(a, "POST", "/things", `{"name":"x","order":"second","note":null}`).Header().Get("Location")
-			want = `{"error":"conflict","message":"Note is taken","details":{"field":"note","code":"taken"}}`
+			want = `{"error":"conflict","message":"Note is taken","details":{"field":"note","code":"unique"}}`
 			if rec := send(a, "PATCH", second, `{"note":"n"}`); rec.Code != 409 || rec.Body.String() != want {
 				t.Errorf("PATCH to what is taken = %d %s, want 409 %s", rec.Code, rec.Body, want)
 			}

@@ -2,33 +2,29 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
+	"net/http"
 	"strings"
-	"time"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/apierror/sqlerr"
 	"github.com/tenetkit/tenet/internal/strictjson"
 )
 
-// sqlState is what PostgreSQL's drivers tell of an error.
-func sqlState(err error) string {
-	if e, ok := errors.AsType[interface {
-		error
-		SQLState() string
-	}](err); ok {
-		return e.SQLState()
+// answers names the fields behind the indexes, as they are in Schema or by
+// PostgreSQL's custom.
+func (s *Store[Row]) answers() sqlerr.Options {
+	fields := map[string]string{s.opts.Table + "_pkey": "id"}
+	for i := range s.fields {
+		name := s.fields[i].Name
+		fields[s.opts.Table+"_"+name+"_key"] = name
+		if s.unit != nil {
+			fields[s.opts.Table+"_"+s.opts.Unit+"_"+name+"_key"] = name
+		}
 	}
-	return ""
-}
-
-// serialization reports whether the transaction may succeed when tried again.
-func serialization(err error) bool {
-	state := sqlState(err)
-	return state == "40001" || state == "40P01"
+	return sqlerr.Options{Fields: fields}
 }
 
 // translate turns what the engine says into what the caller is answerable for.
-// SQLite's drivers have no common error type, but its texts are fixed.
 func (s *Store[Row]) translate(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -36,47 +32,32 @@ func (s *Store[Row]) translate(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		return cause // drivers report a cancellation each in its own way
 	}
-	text := err.Error()
-	state := sqlState(err)
-	switch {
-	case state == "23505" || strings.Contains(text, "UNIQUE constraint failed"):
-		field := s.taken(text)
-		if field == "" {
-			return apierror.Conflict("", "taken", "A value is taken").Wrap(err)
-		}
-		return apierror.Conflict(field, "taken", strictjson.Label(field)+" is taken").Wrap(err)
-	case state == "23503" || strings.Contains(text, "FOREIGN KEY constraint failed"):
-		return apierror.Conflict("", "reference", "").Wrap(err)
-	case strings.Contains(text, "database is locked") || strings.Contains(text, "SQLITE_BUSY"):
-		return apierror.Unavailable(time.Second).Wrap(err)
+	e := s.errors.Map(err)
+	if e == nil {
+		return err
 	}
-	return err
+	if e.Status == http.StatusConflict && e.Details.Field == "" {
+		if field := s.lastColumn(err.Error()); field != "" {
+			return apierror.Conflict(field, e.Details.Code, strictjson.Label(field)+" is taken").Wrap(err)
+		}
+	}
+	return e
 }
 
-// taken finds the field of a broken unique index in the engine's text:
+// lastColumn finds the field of an index over the unit and the field, which
+// SQLite does not name but list:
 //
 //	UNIQUE constraint failed: leads.org_unit, leads.email
-//	duplicate key value violates unique constraint "leads_email_key"
-func (s *Store[Row]) taken(text string) string {
-	if _, columns, ok := strings.Cut(text, "UNIQUE constraint failed: "); ok {
-		columns, _, _ = strings.Cut(columns, " (")
-		last := columns[strings.LastIndexByte(columns, '.')+1:]
-		for i := range s.fields {
-			if s.fields[i].Name == last {
-				return last
-			}
-		}
+func (s *Store[Row]) lastColumn(text string) string {
+	_, columns, ok := strings.Cut(text, "UNIQUE constraint failed: "+s.opts.Table+"."+s.opts.Unit+", ")
+	if !ok {
 		return ""
 	}
-	if strings.Contains(text, `"`+s.opts.Table+`_pkey"`) {
-		return "id"
-	}
+	column, _, _ := strings.Cut(columns, " (")
+	column = strings.TrimPrefix(column, s.opts.Table+".")
 	for i := range s.fields {
-		name := s.fields[i].Name
-		for _, index := range []string{name, s.opts.Unit + "_" + name} {
-			if strings.Contains(text, s.opts.Table+"_"+index+"_key") {
-				return name
-			}
+		if s.fields[i].Name == column {
+			return column
 		}
 	}
 	return ""

@@ -30,10 +30,10 @@
 //
 // # Conflicts
 //
-// A value that breaks a unique index is an [*apierror.Error] with status 409, and
-// with the field where the index is one of [Options.Unique] or named by
-// PostgreSQL's custom (leads_email_key). A database that is locked for too long
-// is a 503.
+// What the engine refuses because of the row is an [*apierror.Error] by the rules
+// of package [sqlerr]: a value that breaks a unique index is a 409, with the field
+// where the index is one of [Options.Unique] or named by PostgreSQL's custom
+// (leads_email_key). A database that is locked for too long is a 503.
 package sqlstore
 
 import (
@@ -45,6 +45,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tenetkit/tenet/apierror/sqlerr"
 	"github.com/tenetkit/tenet/resource"
 	"github.com/tenetkit/tenet/resource/internal/rowtype"
 )
@@ -79,6 +80,7 @@ type Store[Row any] struct {
 	fields []rowtype.Field
 	id     *rowtype.Field
 	unit   *rowtype.Field // nil if the rows have none
+	errors sqlerr.Options
 
 	columns string // all, quoted, with commas
 	set     string // column = placeholder of all but the id
@@ -119,6 +121,7 @@ func (s *Store[Row]) declare() error {
 			return err
 		}
 	}
+	s.errors = s.answers()
 	lower := map[string]string{}
 	var columns, set []string
 	for i := range s.fields {

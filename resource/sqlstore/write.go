@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenetkit/tenet/apierror/sqlerr"
 	"github.com/tenetkit/tenet/resource"
 )
 
@@ -99,7 +100,7 @@ func (s *Store[Row]) lock() string {
 }
 
 // attempts is how often a transaction is tried that others got in the way of.
-const attempts = 5
+const attempts = 3
 
 // atomically runs f in a transaction that no other writer of what f reads comes
 // between.
@@ -110,7 +111,7 @@ func (s *Store[Row]) atomically(ctx context.Context, f func(querier) error) erro
 	var err error
 	for range attempts {
 		err = s.transact(ctx, f)
-		if !serialization(err) {
+		if !sqlerr.Retryable(err) {
 			break
 		}
 	}
