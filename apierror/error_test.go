@@ -82,7 +82,7 @@ func FuzzBody(f *testing.F) {
 		}
 		e := &apierror.Error{Status: 422, Code: code, Message: message, Details: apierror.Details{Field: field, Code: detail, RequestID: field2}}
 		for range n % 4 {
-			e.Details.Errors = append(e.Details.Errors, apierror.FieldError{Field: field2, Code: detail, Message: message2})
+			e.Details.Errors = append(e.Details.Errors, apierror.FieldError{Field: field2, Code: detail, Message: message2, Param: detail})
 		}
 		want, err := json.Marshal(e)
 		if err != nil {
