@@ -205,6 +205,8 @@ func TestRecoverLogsCauses(t *testing.T) {
 		"a 500":                     {errors.New("sql: secret"), "ERROR"},
 		"a 503 with a cause":        {apierror.Unavailable(1).Wrap(errors.New("redis: secret")), "ERROR"},
 		"a 401 with a cause":        {apierror.Unauthorized().Wrap(errors.New("jwt: secret expired")), "INFO"},
+		"a 403 with a cause":        {apierror.Forbidden("missing_role", "").Wrap(errors.New("secret role")), "INFO"},
+		"a 422 with a cause":        {apierror.ValidationFailed().Wrap(errors.New("secret rule")), "DEBUG"},
 		"a client's own mistake":    {apierror.BadRequest("page", "min", ""), ""},
 		"a mistake in JSON, mapped": {&http.MaxBytesError{Limit: 1}, ""},
 	}
@@ -212,7 +214,7 @@ func TestRecoverLogsCauses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			h := apierror.Recover(apierror.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})(
+			h := apierror.Recover(apierror.Options{Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})(
 				apierror.Handler(func(http.ResponseWriter, *http.Request) error { return tt.err }))
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/leads", nil))
