@@ -1,0 +1,65 @@
+package ratelimit_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tenetkit/tenet/ratelimit"
+)
+
+// swapped is a store whose buckets can be lost.
+type swapped struct{ store atomic.Pointer[ratelimit.Memory] }
+
+func (s *swapped) Take(ctx context.Context, key string, cost int, rate ratelimit.Rate) (ratelimit.State, error) {
+	store := s.store.Load()
+	if store == nil {
+		return ratelimit.State{}, errDown
+	}
+	return store.Take(ctx, key, cost, rate)
+}
+
+// "Redis killed and flushed under load: at most burst + instances x share burst",
+// and what is refilled meanwhile: in the store, or else in the shares.
+func TestAnOutageThatLosesAllBucketsIsBounded(t *testing.T) {
+	t.Parallel()
+	for instances := 1; instances <= 4; instances++ {
+		synctest.Test(t, func(t *testing.T) {
+			store := &swapped{}
+			store.store.Store(newMemory(t, 10))
+			var admitted atomic.Int64
+			var workers sync.WaitGroup
+			end := time.Now().Add(20 * time.Second)
+			for id := range instances {
+				l := guarded(t, store, ratelimit.Options{Instances: instances})
+				workers.Go(func() {
+					rng := rand.New(rand.NewPCG(uint64(instances), uint64(id)))
+					for time.Now().Before(end) {
+						if d, _ := l.Check(request("")); d.Allowed {
+							admitted.Add(1)
+						}
+						time.Sleep(time.Duration(1+rng.IntN(20)) * time.Millisecond)
+					}
+				})
+			}
+			time.Sleep(5 * time.Second) // the bucket is empty by now
+			admitted.Store(0)
+			down := time.Now()
+			store.store.Store(nil)
+			time.Sleep(5 * time.Second)
+			store.store.Store(newMemory(t, 10))
+			workers.Wait()
+
+			share := 200 / instances
+			// Each bucket, the store's and the shares', rounds what is refilled up.
+			refilled := int(time.Since(down)/contract.Interval()) + 1 + instances
+			if got, most := int(admitted.Load()), 200+instances*share+refilled; got > most {
+				t.Errorf("%d instances admitted %d requests since the outage, want at most %d", instances, got, most)
+			}
+		})
+	}
+}
