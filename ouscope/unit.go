@@ -48,7 +48,10 @@ type Assignment struct {
 // requests, from many goroutines at once; what it returned must not be changed
 // afterwards.
 type Directory interface {
-	// Units returns all units, disabled ones included, in any order.
+	// Units returns all units, disabled ones included, in any order. If they
+	// make no tree (an id that is there twice, a parent that is not there, a
+	// circle), requests are answered with 503 until they do: to leave out
+	// some would move callers to other units.
 	Units(ctx context.Context) ([]Unit, error)
 
 	// Assignments returns the assignments of the subject, in any order. A

@@ -133,6 +133,8 @@ func TestOrgUnitTablesRefuseWhatIsNoTree(t *testing.T) {
 		}{
 			"a unit twice":                     {unit: top},
 			"a unit without an id":             {unit: ouscope.Unit{Organization: "acme"}},
+			"a unit with a control character":  {unit: ouscope.Unit{ID: "a\n", Organization: "acme"}},
+			"a unit with a long id":            {unit: ouscope.Unit{ID: strings.Repeat("x", 129), Organization: "acme"}},
 			"a parent that is not there":       {unit: ouscope.Unit{ID: "x", Organization: "acme", Parent: "y"}},
 			"a parent of another organization": {unit: ouscope.Unit{ID: "x", Organization: "other", Parent: "top"}},
 			"its own parent's parent":          {unit: ouscope.Unit{ID: "x", Organization: "acme", Parent: "x"}},

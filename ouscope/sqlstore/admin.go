@@ -34,6 +34,9 @@ func (o Options) list(placeholder string) string {
 // unit itself or below it. Changes wait for each other, so that two moves
 // cannot make a circle together.
 func (s *Store) SaveUnit(ctx context.Context, was, now ouscope.Unit) error {
+	if err := checkID(now.ID); err != nil {
+		return fmt.Errorf("sqlstore: SaveUnit: %w", err)
+	}
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, s.lock); err != nil {
 			return err

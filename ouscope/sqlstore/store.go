@@ -163,6 +163,9 @@ func (s *Store) Insert(ctx context.Context, tx execer, units []ouscope.Unit, ass
 	}
 	organization := make(map[string]string, len(units))
 	for _, u := range sorted {
+		if err := checkID(u.ID); err != nil {
+			return fmt.Errorf("sqlstore: Insert: %w", err)
+		}
 		organization[u.ID] = u.Organization
 		if _, err := tx.ExecContext(ctx, s.addUnit, u.ID, u.Organization, u.Parent, u.Name, u.Slug, u.ExternalRef, u.Default, u.Disabled); err != nil {
 			return fmt.Errorf("sqlstore: Insert: unit %q: %w", u.ID, err)
@@ -180,6 +183,12 @@ func (s *Store) Insert(ctx context.Context, tx execer, units []ouscope.Unit, ass
 		}
 	}
 	return nil
+}
+
+// checkID refuses an id that a Scoper would refuse, and with it all units.
+func checkID(id string) error {
+	_, err := ouscope.NewMemory([]ouscope.Unit{{ID: id}}, nil)
+	return err
 }
 
 // parentsFirst orders units so that each stands behind its parent.
