@@ -30,6 +30,12 @@
 // [Units] and [Assignments] are what the attacks run on: acme, with emea (uk,
 // de), amer (us, ca), apac (uk2, au) and a disabled branch, and bolt, whose
 // units have ids that look like some of acme's.
+//
+// # What it does not cover
+//
+// Cursors and jobs, which are not part of every service; what an attacker learns
+// from the time that an answer takes; and the handlers of ouscope/admin, which
+// have attacks of their own.
 package ouscopetest
 
 import (
