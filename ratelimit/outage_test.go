@@ -13,7 +13,9 @@ import (
 )
 
 // swapped is a store whose buckets can be lost.
-type swapped struct{ store atomic.Pointer[ratelimit.Memory] }
+type swapped struct {
+	store atomic.Pointer[ratelimit.Memory]
+}
 
 func (s *swapped) Take(ctx context.Context, key string, cost int, rate ratelimit.Rate) (ratelimit.State, error) {
 	store := s.store.Load()

@@ -222,3 +222,44 @@ func BenchmarkStores(b *testing.B) {
 		}
 	}
 }
+
+// discard is a ResponseWriter that keeps its header map from request to request.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d discard) WriteHeader(int)             {}
+
+// BenchmarkMiddleware compares our middleware with ulule's for net/http, each on
+// its own store in memory.
+func BenchmarkMiddleware(b *testing.B) {
+	key := func(*http.Request) string { return "alice" }
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for name, limit := range map[string]int{"allowed": 1_000_000_000, "denied": 1} {
+		period := time.Second // in which the greater limit is never used up
+		if limit == 1 {
+			period = time.Hour
+		}
+		memory, err := ratelimit.NewMemory(ratelimit.MemoryOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ours, err := ratelimit.New(memory, func(r *http.Request) (string, bool) { return key(r), true },
+			ratelimit.Options{Policies: []ratelimit.Policy{{Limit: limit, Period: period}}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		theirs := stdlib.NewMiddleware(limiter.New(windows(), limiter.Rate{Limit: int64(limit), Period: period}), stdlib.WithKeyGetter(key))
+		for of, h := range map[string]http.Handler{"tenet": ours.Handler(next), "ulule": theirs.Handler(next)} {
+			b.Run(name+"/"+of, func(b *testing.B) {
+				r := httptest.NewRequest("GET", "/", nil)
+				w := discard{make(http.Header)}
+				b.ReportAllocs()
+				for b.Loop() {
+					clear(w.header)
+					h.ServeHTTP(w, r)
+				}
+			})
+		}
+	}
+}
