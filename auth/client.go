@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,6 +51,7 @@ func Clients(list ...Client) (ClientFunc, error) {
 				return nil, fmt.Errorf("auth: Clients: client %q: %q is no OAuth scope", c.ID, scope)
 			}
 		}
+		c.Secrets, c.Scopes, c.Roles = slices.Clone(c.Secrets), slices.Clone(c.Scopes), slices.Clone(c.Roles)
 		byID[c.ID] = c
 	}
 	return func(_ context.Context, id string) (Client, error) { return byID[id], nil }, nil

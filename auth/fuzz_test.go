@@ -55,6 +55,13 @@ func FuzzCompactToken(f *testing.F) {
 		f.Add(s)
 	}
 	f.Add(hs256(object{"alg": "HS256", "crit": []string{"x"}}, goodClaims()))
+	var file wycheproof
+	readVectors(f, "json_web_signature_test.json", &file)
+	for _, g := range file.TestGroups {
+		for _, c := range g.Tests {
+			f.Add(c.JWS)
+		}
+	}
 	f.Fuzz(func(t *testing.T, token string) {
 		p, err := j.Authenticate(request("Bearer " + token))
 		if err != nil {

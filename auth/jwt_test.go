@@ -46,6 +46,7 @@ func TestAccepts(t *testing.T) {
 		"scope as a list":                 {hs256(hs, with(goodClaims(), "scope", []string{"a", "b"})), func(p *auth.Principal) { p.Scopes = []string{"a", "b"} }},
 		"scp":                             {hs256(hs, with(goodClaims(), "scp", []string{"a"})), func(p *auth.Principal) { p.Scopes = []string{"a"} }},
 		"roles":                           {hs256(hs, with(goodClaims(), "roles", []string{"editor"})), func(p *auth.Principal) { p.Roles = []string{"editor"} }},
+		"a role by itself":                {hs256(hs, with(goodClaims(), "roles", "editor")), func(p *auth.Principal) { p.Roles = []string{"editor"} }},
 		"roles of a shape that is odd":    {hs256(hs, with(goodClaims(), "roles", object{"x": 1})), nil},
 		"client_id, jti, org_unit":        {hs256(hs, with(goodClaims(), "client_id", "app", "azp", "other", "jti", "7", "org_unit", "emea")), func(p *auth.Principal) { p.ClientID, p.TokenID, p.Unit = "app", "7", "emea" }},
 		"azp where there is no client_id": {hs256(hs, with(goodClaims(), "azp", "app")), func(p *auth.Principal) { p.ClientID = "app" }},

@@ -102,6 +102,10 @@ func prepareKey(k Key) (*setKey, error) {
 		if key == nil || key.Curve == nil {
 			return nil, errors.New("the key is nil")
 		}
+		//lint:ignore SA1019 without them Bytes panics, and nothing else tells that they are missing
+		if key.X == nil || key.Y == nil {
+			return nil, errors.New("the key has no point")
+		}
 		// Bytes also checks that the point is on the curve.
 		if _, err := key.Bytes(); err != nil {
 			return nil, err

@@ -24,7 +24,7 @@ type wycheproof struct {
 	}
 }
 
-func readVectors(t *testing.T, name string, v any) {
+func readVectors(t testing.TB, name string, v any) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "jose", name))
 	if err != nil {

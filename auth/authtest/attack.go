@@ -136,10 +136,10 @@ func (i *Issuer) hostileTokens() map[string]string {
 	strange := func(members ...any) string {
 		return signWith(jwt.SigningMethodES256, stranger, encode(with(i.header(), members...)), encode(i.claims("authtest")))
 	}
+	point, _ := stranger.PublicKey.Bytes()
 	embedded := map[string]any{
 		"kty": "EC", "crv": "P-256",
-		"x": base64.RawURLEncoding.EncodeToString(stranger.X.FillBytes(make([]byte, 32))),
-		"y": base64.RawURLEncoding.EncodeToString(stranger.Y.FillBytes(make([]byte, 32))),
+		"x": base64.RawURLEncoding.EncodeToString(point[1:33]), "y": base64.RawURLEncoding.EncodeToString(point[33:]),
 	}
 	strangeDER, _ := x509.MarshalPKIXPublicKey(&stranger.PublicKey)
 	evil := i.URL + "/evil"

@@ -1,0 +1,66 @@
+package auth_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/tenetkit/tenet/auth"
+)
+
+func TestNewKeySetRefuses(t *testing.T) {
+	t.Parallel()
+	n := rsaKey().N
+	public := func(n *big.Int, e int) auth.Key { return auth.Key{Key: &rsa.PublicKey{N: n, E: e}} }
+	bits := func(size uint) *big.Int {
+		return new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), size-1), big.NewInt(1))
+	}
+	tests := map[string][]auth.Key{
+		"nothing":                       nil,
+		"no key":                        {{}},
+		"an RSA key without a modulus":  {{Key: &rsa.PublicKey{E: 65537}}},
+		"a nil RSA key":                 {{Key: (*rsa.PublicKey)(nil)}},
+		"an RSA key of 2047 bits":       {public(bits(2047), 65537)},
+		"an RSA key of 16385 bits":      {public(bits(16385), 65537)},
+		"an even modulus":               {public(new(big.Int).Add(n, big.NewInt(1)), 65537)},
+		"the exponent 1":                {public(n, 1)},
+		"an even exponent":              {public(n, 65536)},
+		"a negative exponent":           {public(n, -3)},
+		"an EC key without a curve":     {{Key: &ecdsa.PublicKey{}}},
+		"an EC key without a point":     {{Key: &ecdsa.PublicKey{Curve: elliptic.P256()}}},
+		"an Ed25519 key of 31 bytes":    {{Key: ed25519.PublicKey(make([]byte, 31))}},
+		"an Ed25519 key for ES256":      {{Key: edKey().Public(), Algorithm: "ES256"}},
+		"a P-256 key for ES384":         {{Key: &ecKey().PublicKey, Algorithm: "ES384"}},
+		"an algorithm that nobody has":  {{Key: hmacKey, Algorithm: "HS1"}},
+		"a text":                        {{Key: "secret"}},
+		"a private key":                 {{Key: edKey()}},
+		"a secret of 31 bytes":          {{Key: hmacKey[:31]}},
+		"a secret next to a public key": {{ID: "a", Key: hmacKey}, {ID: "b", Key: &ecKey().PublicKey}},
+		"an id twice":                   {{ID: "a", Key: &ecKey().PublicKey}, {ID: "a", Key: edKey().Public()}},
+	}
+	for name, keys := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := auth.NewKeySet(keys...); err == nil || !strings.HasPrefix(err.Error(), "auth: NewKeySet: ") {
+				t.Errorf("NewKeySet = %v, want an error of its own", err)
+			}
+		})
+	}
+}
+
+// A secret that changes after it was given changes nothing.
+func TestKeySetKeepsItsOwnSecret(t *testing.T) {
+	t.Parallel()
+	secret := append([]byte(nil), hmacKey...)
+	issuer := hmacIssuer()
+	issuer.Keys = []auth.Key{{Key: secret}}
+	j := newJWT(t, auth.JWTOptions{}, issuer)
+	clear(secret)
+	if _, err := j.Authenticate(request("Bearer " + goodToken())); err != nil {
+		t.Errorf("Authenticate = %v", err)
+	}
+}
