@@ -31,6 +31,9 @@ func engineURL(t testing.TB, variable string) string {
 	return address
 }
 
+// databases are the engines that every test of SQL runs on, by their dialects.
+var databases = map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB}
+
 // ownName returns a name that no other test has, of lower-case letters, digits
 // and underscores.
 func ownName() string { return "tenet_" + strings.ToLower(rand.Text()[:16]) }
@@ -121,7 +124,7 @@ func redisClient(t testing.TB) (rdb *redis.Client, prefix string) {
 
 func TestEnginesAnswer(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for name, open := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db := open(t)

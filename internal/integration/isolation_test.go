@@ -31,7 +31,7 @@ type isolatedLeadInput struct {
 // in one database, a resource on top, with and without a cache, in each mode.
 func TestResourcesAreIsolated(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		for _, mode := range []string{"subtree", "exact", "granted"} {
 			t.Run(dialect+" "+mode, func(t *testing.T) {
 				t.Parallel()
@@ -103,7 +103,7 @@ func replaceOrganization(ctx context.Context, db *sql.DB, store *sqlstore.Store,
 
 func TestSQLChoicesKeepThePromises(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			ouscopetest.TestChoices(t, func(t *testing.T) ouscope.ChoiceStore { return ouStore(t, dialect, open(t)) })

@@ -85,7 +85,7 @@ func TestKeysetWalksAChangingTable(t *testing.T) {
 		"nulls first, down":            {note(true, true), idDown},
 		"nulls in the middle":          {score, note(false, false), name, id},
 	}
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			for about, order := range orders {
@@ -228,7 +228,7 @@ func queryPaged(t testing.TB, db *sql.DB, query string, args []any) []pagedRow {
 // TestPaginateSQL pages by offset, and counts to a cap, on the engines.
 func TestPaginateSQL(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			db := open(t)
@@ -274,7 +274,7 @@ func TestKeysetPage40000CostsWhatPage1Does(t *testing.T) {
 		"equal directions": {{Name: "value", Desc: true}, {Name: "id", Desc: true}},
 		"mixed directions": {{Name: "value", Desc: true}, {Name: "id"}},
 	}
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			rows := 1_000_000
 			if raceEnabled && dialect == "sqlite" {

@@ -22,7 +22,7 @@ import (
 // onEngines runs the test on every SQL engine.
 func onEngines(t *testing.T, test func(t *testing.T, dialect string, db *sql.DB)) {
 	t.Helper()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			test(t, dialect, open(t))

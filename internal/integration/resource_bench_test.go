@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"database/sql"
 	"testing"
 
 	"github.com/tenetkit/tenet/resource"
@@ -10,7 +9,7 @@ import (
 )
 
 func BenchmarkResourceStores(b *testing.B) {
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		b.Run(dialect, func(b *testing.B) {
 			store, err := sqlstore.New[thing](open(b), sqlstore.Options{Dialect: dialect, Table: "things", Unit: "org_unit"})
 			if err != nil {

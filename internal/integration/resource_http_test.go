@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"database/sql"
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
@@ -61,7 +60,7 @@ func send(h http.Handler, method, target, body string, header ...string) *httpte
 // differs from run to run apart, they get the same answers, and never a 5xx.
 func TestResourceAnswersAlike(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			memory, err := resource.NewMemory[thing]("org_unit")
@@ -161,7 +160,7 @@ func withoutOwn(body string) string { return own.ReplaceAllString(body, "") }
 
 func TestResourceUniqueFields(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			store := newThings(t, open(t), sqlstore.Options{Dialect: dialect, Table: "things", Unit: "org_unit", Unique: []string{"order", "note"}})
@@ -192,7 +191,7 @@ func TestResourceUniqueFields(t *testing.T) {
 
 func TestResourceConcurrentPatches(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			things := serveThings(t, newThings(t, open(t), sqlstore.Options{Dialect: dialect, Table: "things", Unit: "org_unit"}), "a")
@@ -216,7 +215,7 @@ func TestResourceConcurrentPatches(t *testing.T) {
 
 func TestResourceInsertsManyRows(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			db := open(t)
@@ -245,7 +244,7 @@ func TestResourceInsertsManyRows(t *testing.T) {
 
 func TestResourceWithoutUnits(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			store := newThings(t, open(t), sqlstore.Options{Dialect: dialect, Table: "things"})
@@ -277,7 +276,7 @@ func (p partly) HasRole(unit, _ string) bool { return slices.Contains(p.held, un
 
 func TestResourceListsWhereTheRoleIsHeld(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			db := open(t)

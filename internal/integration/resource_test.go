@@ -56,7 +56,7 @@ func newThing(id, unit string, n int) thing {
 
 func TestResourceStores(t *testing.T) {
 	t.Parallel()
-	for dialect, open := range map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB} {
+	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			resourcetest.TestStore(t, resourcetest.Options[thing]{
