@@ -17,6 +17,8 @@
 //	{"id":"Q3ZB...","status":"succeeded","created_at":"...","updated_at":"...","counts":{"total":3,"succeeded":3,"failed":0},"errors":[]}
 //	{"id":"Q3ZB...","status":"failed","created_at":"...","updated_at":"...","errors":[{"code":"internal_server_error","message":"Internal server error"}]}
 //
+// DELETE cancels a job, which then is failed with the code canceled.
+//
 // A job belongs to the subject that started it; to anybody else it does not
 // exist. Nothing of an error's text is shown unless it is an [*apierror.Error].
 //
@@ -141,7 +143,7 @@ func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, err
 // Start returns a handler that accepts work: prepare reads the request and
 // returns the func that does the work, or the error to answer instead. The
 // func's context has the values of the request's but outlives it; it is canceled
-// only when [Runner.Close] gives up waiting. The members of its result, if that
+// by a DELETE of the job, and when [Runner.Close] gives up waiting. The members of its result, if that
 // is a JSON object, become members of the finished job; any other result becomes
 // the member "result".
 func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any, error), error)) http.Handler {
@@ -173,10 +175,13 @@ func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any
 	})
 }
 
-// Handler answers GET for a job at [Options.Path] and its id.
+// Handler answers for a job at [Options.Path] and its id. GET tells its state.
+// DELETE cancels it: a job that waits is failed at once (204); of one that runs
+// the context is canceled (202), and what becomes of it is told by its state; one
+// that has ended is a 409.
 func (run *Runner) Handler() http.Handler {
 	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if err := httpjson.Methods(w, r, http.MethodGet, http.MethodHead); err != nil {
+		if err := httpjson.Methods(w, r, http.MethodDelete, http.MethodGet, http.MethodHead); err != nil {
 			return err
 		}
 		if err := apierror.CheckAccept(r); err != nil {
@@ -187,9 +192,20 @@ func (run *Runner) Handler() http.Handler {
 			id = r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		}
 		owner, _ := run.subject(r)
+		status := http.StatusOK
+		if r.Method == http.MethodDelete {
+			var err error
+			if status, err = run.cancel(id, owner); err != nil {
+				return err
+			}
+			if status == http.StatusNoContent {
+				w.WriteHeader(status)
+				return nil
+			}
+		}
 		body, done, ok := run.look(id, owner)
 		if !ok {
-			return apierror.NotFound("")
+			return errNoJob
 		}
 		h := w.Header()
 		if !done {
@@ -198,10 +214,12 @@ func (run *Runner) Handler() http.Handler {
 		if len(h["Cache-Control"]) == 0 {
 			h["Cache-Control"] = []string{"private, no-cache"}
 		}
-		httpjson.WriteBytes(w, r, http.StatusOK, body)
+		httpjson.WriteBytes(w, r, status, body)
 		return nil
 	})
 }
+
+var errNoJob = apierror.NotFound("")
 
 // Close refuses new jobs (503), waits until all accepted ones have ended and
 // returns nil. When ctx is done first, it cancels the contexts of the running

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -210,78 +209,6 @@ func TestAJobBelongsToItsSubject(t *testing.T) {
 	})
 }
 
-func TestAFullQueueIs503(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		runner := newRunner(t, jobs.Options{Workers: 2, Queue: 3, RetryAfter: 2500 * time.Millisecond})
-		gate := make(chan struct{})
-		var done atomic.Int32
-		do := func(context.Context) (any, error) { <-gate; done.Add(1); return nil, nil }
-		handler := runner.Start(func(*http.Request) (work, error) { return do, nil })
-		accepted := 0
-		for range 10 {
-			rec := send(handler, "POST", "/import", "ada")
-			switch rec.Code {
-			case 202:
-				accepted++
-			case 503:
-				if rec.Header().Get("Retry-After") != "3" || rec.Header().Get("Location") != "" {
-					t.Errorf("503 with %v, want Retry-After 3", rec.Header())
-				}
-			default:
-				t.Errorf("POST = %d %s", rec.Code, rec.Body)
-			}
-		}
-		if accepted != 5 {
-			t.Errorf("%d jobs were accepted, want 2 that run and 3 that wait", accepted)
-		}
-		close(gate)
-		if err := runner.Close(t.Context()); err != nil || done.Load() != 5 {
-			t.Errorf("Close: %v, and %d jobs are done, want 5", err, done.Load())
-		}
-		if rec := send(handler, "POST", "/import", "ada"); rec.Code != 503 {
-			t.Errorf("POST after Close = %d, want 503", rec.Code)
-		}
-		if err := runner.Close(t.Context()); err != nil {
-			t.Errorf("Close again: %v", err)
-		}
-	})
-}
-
-func TestCloseGivesUp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		runner := newRunner(t, jobs.Options{Workers: 1})
-		ended := make(chan struct{})
-		running := start(t, runner, func(ctx context.Context) (any, error) {
-			defer close(ended)
-			<-ctx.Done()
-			return 7, nil
-		})
-		waiting := start(t, runner, func(context.Context) (any, error) {
-			t.Error("a job that was given up runs")
-			return nil, nil
-		})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := runner.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Close: %v, want context.DeadlineExceeded", err)
-		}
-		<-ended
-		synctest.Wait()
-		for _, location := range []string{running, waiting} {
-			rec := send(runner.Handler(), "GET", location, "ada")
-			want := `"errors":[{"code":"service_unavailable","message":"Service temporarily unavailable"}]}`
-			if status, _ := look(t, runner, location); status != "failed" || !strings.HasSuffix(rec.Body.String(), want) {
-				t.Errorf("GET = %s, want %s at the end", rec.Body, want)
-			}
-		}
-		if err := runner.Close(t.Context()); err != nil {
-			t.Errorf("Close when all has ended: %v", err)
-		}
-	})
-}
-
 type valueKey struct{}
 
 func TestTheContextOutlivesTheRequest(t *testing.T) {
@@ -345,8 +272,8 @@ func TestRequestsThatAreNoJobs(t *testing.T) {
 	if rec := send(h, "GET", "/import", "ada"); rec.Code != 405 || rec.Header().Get("Allow") != "POST" {
 		t.Errorf("GET = %d, Allow %q", rec.Code, rec.Header().Get("Allow"))
 	}
-	if rec := send(runner.Handler(), "DELETE", "/jobs/1", "ada"); rec.Code != 405 || rec.Header().Get("Allow") != "GET, HEAD" {
-		t.Errorf("DELETE = %d, Allow %q", rec.Code, rec.Header().Get("Allow"))
+	if rec := send(runner.Handler(), "PUT", "/jobs/1", "ada"); rec.Code != 405 || rec.Header().Get("Allow") != "DELETE, GET, HEAD" {
+		t.Errorf("PUT = %d, Allow %q", rec.Code, rec.Header().Get("Allow"))
 	}
 	r := httptest.NewRequest("POST", "/import", nil)
 	r.Header.Set("Accept", "text/html")

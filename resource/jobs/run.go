@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -34,6 +35,8 @@ type job struct {
 	status  status
 	updated time.Time
 	members []byte // of the result or the errors, each with a comma before it
+
+	canceled bool // by its owner, while it ran
 
 	work func(context.Context) (any, error) // nil once the job has begun
 	ctx  context.Context
@@ -185,11 +188,43 @@ func (run *Runner) finish(j *job, members []byte, err error) {
 	if j.status == failed {
 		return // given up by Close
 	}
-	j.status, j.members = succeeded, members
-	if err != nil {
+	switch {
+	case err == nil:
+		j.status, j.members = succeeded, members
+	case j.canceled:
+		j.status, j.members = failed, canceledMembers
+	default:
 		j.status, j.members = failed, errorMembers(err)
 	}
 	run.end(j)
+}
+
+var canceledMembers = []byte(`,"errors":[{"code":"canceled","message":"The job was canceled"}]`)
+
+// cancel ends the owner's job. It returns 204 for one that waited, and 202 for
+// one that has been told to stop.
+func (run *Runner) cancel(id, owner string) (int, error) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	run.expire()
+	j := run.jobs[id]
+	if j == nil || j.owner != owner {
+		return 0, errNoJob
+	}
+	switch j.status {
+	case queued:
+		if at := slices.Index(run.queue, j); at >= 0 {
+			run.queue = slices.Delete(run.queue, at, at+1)
+		}
+		j.status, j.members = failed, canceledMembers
+		run.end(j)
+		return http.StatusNoContent, nil
+	case running:
+		j.canceled = true
+		run.running[j]()
+		return http.StatusAccepted, nil
+	}
+	return 0, apierror.Conflict("", "finished", "The job has ended")
 }
 
 // end keeps a job as a finished one. The lock is held.
