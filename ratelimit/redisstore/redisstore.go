@@ -1,5 +1,5 @@
-// Package redisstore keeps the buckets of package ratelimit in Redis or Valkey,
-// Cluster included, so that many processes enforce one limit.
+// Package redisstore keeps the buckets of package ratelimit in Redis (5 or later)
+// or Valkey, Cluster included, so that many processes enforce one limit.
 //
 // It knows no driver: [Do] is a func that any client satisfies in a line, here
 // github.com/redis/go-redis:

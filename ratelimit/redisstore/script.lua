@@ -4,8 +4,9 @@
 -- lease, the most to take beyond the cost.
 --
 -- Answers with the bucket's debt in nanoseconds, or, if the cost was refused,
--- with -1 - debt; for a lease with that and what was taken. Seconds and nanoseconds are kept apart because a number of Lua
--- holds 53 bits, which is less than nanoseconds since 1970 need.
+-- with -1 - debt; for a lease with that and what was taken. Seconds and nanoseconds
+-- are kept apart because a number of Lua holds 53 bits, which is less than
+-- nanoseconds since 1970 need.
 local clock = redis.call('TIME')
 local seconds, nanos = tonumber(clock[1]), tonumber(clock[2]) * 1000
 local interval, span, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -14,13 +15,20 @@ local debt = 0
 local full = redis.call('GET', KEYS[1])
 if full then
   debt = (tonumber(string.sub(full, 1, -11)) - seconds) * 1e9 + (tonumber(string.sub(full, -9)) - nanos)
-  debt = math.min(math.max(debt, 0), span)
+  if debt < 0 then
+    debt = 0
+  elseif debt > span then
+    debt = span
+  end
 end
 if cost == 0 then
   return debt
 end
 
-local left = math.max(debt + cost * interval, 0)
+local left = debt + cost * interval
+if left < 0 then
+  left = 0
+end
 if cost > 0 and left > span then
   if ARGV[4] then
     return {-1 - debt, 0}
@@ -38,7 +46,7 @@ if left == 0 then
 end
 nanos = nanos + left
 seconds = seconds + math.floor(nanos / 1e9)
-redis.call('SET', KEYS[1], string.format('%.0f.%09.0f', seconds, nanos % 1e9), 'PX', string.format('%.0f', math.ceil(left / 1e6) + 1))
+redis.call('SET', KEYS[1], string.format('%.0f.%09.0f', seconds, nanos % 1e9), 'PX', math.ceil(left / 1e6) + 1)
 if ARGV[4] then
   return {left, cost}
 end
