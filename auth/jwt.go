@@ -28,8 +28,8 @@ type JWTOptions struct {
 	// 8192 bytes.
 	MaxSize int
 
-	// CacheSize is how many verified tokens are remembered. If zero, 10,000;
-	// if negative, none.
+	// CacheSize is how many verified tokens are remembered, each with its
+	// claims: about a kilobyte as a rule. If zero, 10,000; if negative, none.
 	CacheSize int
 
 	// OnCache, if not nil, is told of each time that a token is looked up among

@@ -39,6 +39,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -80,7 +81,7 @@ type Options struct {
 
 	// Audit, if not nil, is told of every token request: which client was
 	// granted a token, or why not.
-	Audit auditFunc
+	Audit func(r *http.Request, p auth.Principal, err error)
 }
 
 // Issuer signs tokens. Make one with [New].

@@ -18,8 +18,6 @@ import (
 	"github.com/tenetkit/tenet/auth"
 )
 
-type auditFunc = func(r *http.Request, p auth.Principal, err error)
-
 // maxForm is more than any token request needs.
 const maxForm = 64 << 10
 
