@@ -138,6 +138,7 @@ func decodePair(pair string) (name, value string, err error) {
 func (q *queries) unknown(name, value string) error {
 	field := strings.TrimRight(name, "!<>")
 	if slices.Contains(q.fields, field) {
+		name = shorten(name)
 		return apierror.BadRequest(name, "unknown",
 			"Unknown parameter "+name+"; use filter="+name+"="+shorten(strings.ToValidUTF8(value, "�")))
 	}

@@ -366,6 +366,24 @@ func TestAnAnswerThatCannotBeKeptIsStillSent(t *testing.T) {
 	}
 }
 
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) { return 0, b.err }
+
+func TestABodyThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for want, cause := range map[int]error{400: io.ErrUnexpectedEOF, 413: &http.MaxBytesError{Limit: 5}} {
+		next := &counter{}
+		r := httptest.NewRequest("POST", "/things", broken{cause})
+		r.Header.Set("Idempotency-Key", "k1")
+		rec := httptest.NewRecorder()
+		newOnce(t, next, idempotency.Options{}).ServeHTTP(rec, r)
+		if rec.Code != want || next.calls.Load() != 0 {
+			t.Errorf("POST whose body fails with %v = %d %s, want %d", cause, rec.Code, rec.Body, want)
+		}
+	}
+}
+
 func TestNewRefusesBadOptions(t *testing.T) {
 	t.Parallel()
 	if _, err := idempotency.New(nil, idempotency.NewMemory(0), idempotency.Options{}); err == nil {
