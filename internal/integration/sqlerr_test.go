@@ -32,19 +32,23 @@ func TestFailuresOfTheEngines(t *testing.T) {
 	}{
 		"a taken key": {
 			`INSERT INTO users VALUES ('ada@example.com', 1, NULL)`,
-			answer{409, "email", "unique"}, answer{409, "email", "unique"},
+			answer{409, "email", "unique"},
+			answer{409, "email", "unique"},
 		},
 		"a missing row referred to": {
 			`INSERT INTO users VALUES ('bob@example.com', 1, 7)`,
-			answer{409, "", "foreign_key"}, answer{409, "team", "foreign_key"},
+			answer{409, "", "foreign_key"},
+			answer{409, "team", "foreign_key"},
 		},
 		"a null": {
 			`INSERT INTO users VALUES (NULL, 1, NULL)`,
-			answer{422, "email", "required"}, answer{422, "email", "required"},
+			answer{422, "email", "required"},
+			answer{422, "email", "required"},
 		},
 		"a check": {
 			`INSERT INTO users VALUES ('bob@example.com', -1, NULL)`,
-			answer{422, "", "check"}, answer{422, "", "check"},
+			answer{422, "", "check"},
+			answer{422, "", "check"},
 		},
 		"a missing table, which is nobody's input": {`INSERT INTO nothing VALUES (1)`, answer{}, answer{}},
 	}
