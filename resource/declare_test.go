@@ -244,6 +244,20 @@ func TestImport(t *testing.T) {
 	}
 }
 
+func TestImportNeedsAStoreThatCreates(t *testing.T) {
+	t.Parallel()
+	leads, err := resource.New[Lead, LeadInput]("/leads", listing(func(resource.Query) {}), resource.Options{Scope: scopeOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := within(newRequest("POST", "/leads/import", `[]`, ""), editor)
+	_, err = leads.Import(r)
+	rec := answer(r, err)
+	if allow, ok := rec.Header()["Allow"]; rec.Code != 405 || !ok || allow[0] != "" {
+		t.Errorf("Import = %d %v, want 405 with an empty Allow", rec.Code, rec.Header())
+	}
+}
+
 func TestImportListsAThousandErrors(t *testing.T) {
 	t.Parallel()
 	leads, _ := newLeads(t, resource.Options{})

@@ -48,7 +48,7 @@ type rowError struct {
 // rows before are in.
 func (res *Resource[Row, Input]) Import(r *http.Request) (func(context.Context) (any, error), error) {
 	if res.insert == nil {
-		return nil, apierror.New(http.StatusMethodNotAllowed, "")
+		return nil, apierror.New(http.StatusMethodNotAllowed, "").WithHeader("Allow", "")
 	}
 	if err := apierror.CheckAccept(r); err != nil {
 		return nil, err

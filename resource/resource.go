@@ -56,6 +56,12 @@
 // A store is a few small interfaces: what is to happen before or after an
 // operation goes into a type that embeds the store and has that method.
 //
+// # Work that takes longer, and requests that come twice
+//
+// [Resource.Import] reads many rows at once, for the runner of package
+// resource/jobs, which answers 202. Package resource/idempotency gives a repeated
+// POST its first answer again. Both serve any handler.
+//
 // # Documentation
 //
 // [Resource.Doc] returns the declaration as values: the prose of [Options.Doc],
