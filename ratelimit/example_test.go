@@ -233,3 +233,27 @@ func ExampleLimiter_Check() {
 	// true 0 <nil>
 	// false 0 429 too_many_requests: Rate limit exceeded
 }
+
+// Each caller has a bucket for each route. The limiter sits inside the router:
+// outside of it the pattern is not known yet.
+func ExamplePolicy_route() {
+	limiter, err := ratelimit.New(memory(), subject, ratelimit.Options{
+		Policies: []ratelimit.Policy{{
+			Name: "route", Limit: 2,
+			Also: []ratelimit.KeyFunc{func(r *http.Request) (string, bool) { return r.Pattern, true }},
+		}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /widgets/{id}", limiter.Handler(ok))
+	mux.Handle("GET /gadgets/{id}", limiter.Handler(ok))
+	for _, path := range []string{"/widgets/1", "/widgets/2", "/gadgets/1"} {
+		answer(mux, httptest.NewRequest("GET", path, nil))
+	}
+	// Output:
+	// 200 2 1 ok
+	// 200 2 0 ok
+	// 200 2 1 ok
+}
