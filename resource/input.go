@@ -130,6 +130,7 @@ func (d *declaration) validate(ctx context.Context, input reflect.Value, fails f
 			return err
 		}
 		found := fails
+		fails = slices.Grow(fails, len(broken))
 		for _, fe := range broken {
 			if order := d.orderOf(fe.Field); !found.has(order) {
 				fails = append(fails, failure{fe, order})
