@@ -99,6 +99,26 @@ func TestInvalidateEndsARoleAtOnce(t *testing.T) {
 	}
 }
 
+// A directory that hands out its own slice and changes it is noticed too.
+func TestUnitsThatAreChangedInPlace(t *testing.T) {
+	t.Parallel()
+	dir := everybody{units: acme()}
+	scoper, err := ouscope.New(dir, subject, ouscope.Options{CacheTTL: time.Hour})
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Subject", "0")
+	if scope, err := scoper.Resolve(r); err != nil || scope.Active() != "de" {
+		t.Fatalf("Resolve = %q, %v, want de", scope.Active(), err)
+	}
+	dir.units[0].Disabled = true
+	scoper.Invalidate()
+	if scope, err := scoper.Resolve(r); err == nil {
+		t.Errorf("Resolve after the unit was disabled = %q, want it refused", scope.Active())
+	}
+}
+
 // A slow directory answers with what it read before the revocation: the answer
 // may serve the request that asked, and none that begins after Invalidate.
 func TestInvalidateOutrunsAReadingUnderWay(t *testing.T) {

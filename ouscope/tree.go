@@ -35,7 +35,8 @@ func newTree(source []Unit, organization string) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{index: index, source: source}
+	// A copy, so that a directory which changes its slice in place is noticed.
+	t := &tree{index: index, source: slices.Clone(source)}
 	if err := t.number(units, links); err != nil {
 		return nil, err
 	}
