@@ -107,25 +107,25 @@ func parseClaims(text string) (claims, error) {
 	return c, nil
 }
 
-// principal checks the claims against the issuer and the time.
-func (c *claims) principal(t *trusted, now time.Time, grace, leeway time.Duration) (*Principal, error) {
+// check checks the claims against the issuer and the time, and fills in p.
+func (c *claims) check(p *Principal, t *trusted, now time.Time, grace, leeway time.Duration) error {
 	switch {
 	case c.issuer != t.URL:
-		return nil, errIssuer
+		return errIssuer
 	case !c.meant(t.Audiences):
-		return nil, errAudience
+		return errAudience
 	case c.expires.IsZero():
-		return nil, errNoExpiry
+		return errNoExpiry
 	case !now.Before(c.expires.Add(grace)):
-		return nil, errExpired
+		return errExpired
 	case c.notBefore.After(now.Add(leeway)):
-		return nil, errNotYet
+		return errNotYet
 	case c.issued.After(now.Add(leeway)):
-		return nil, errIssued
+		return errIssued
 	case c.subject == "":
-		return nil, errSubject
+		return errSubject
 	}
-	p := &Principal{
+	*p = Principal{
 		Scheme:   schemeBearer,
 		Subject:  c.subject,
 		ClientID: c.clientID,
@@ -152,11 +152,11 @@ func (c *claims) principal(t *trusted, now time.Time, grace, leeway time.Duratio
 		ok = true
 	}
 	if !ok {
-		return nil, errClaimType
+		return errClaimType
 	}
 	// Roles are not standard: a shape that is not known gives none.
 	p.Roles, _ = list(c.roles)
-	return p, nil
+	return nil
 }
 
 // meant reports whether aud, a string or an array of strings, names one of the

@@ -102,8 +102,8 @@ func (j *JWT) verify(ctx context.Context, s *scratch, now time.Time) (*verifiedT
 			return nil, errIssuer
 		}
 	}
-	v := &verifiedToken{issuer: t, header: h}
-	if v.set, v.key, err = s.signed(ctx, t, c, h); err != nil {
+	set, key, err := s.signed(ctx, t, c, h)
+	if err != nil {
 		return nil, err
 	}
 	if len(j.issuers) == 1 {
@@ -111,7 +111,8 @@ func (j *JWT) verify(ctx context.Context, s *scratch, now time.Time) (*verifiedT
 			return nil, err
 		}
 	}
-	if v.principal, err = claims.principal(t, now, j.grace, j.leeway); err != nil {
+	v := &verifiedToken{issuer: t, header: h, set: set, key: key}
+	if err := claims.check(&v.principal, t, now, j.grace, j.leeway); err != nil {
 		return nil, err
 	}
 	if known == nil || known.part != string(c.header) {

@@ -62,7 +62,7 @@ type JWT struct {
 
 // verifiedToken is what is remembered of a token.
 type verifiedToken struct {
-	principal *Principal
+	principal Principal
 	issuer    *trusted
 	header    header
 	set       *KeySet
@@ -187,7 +187,7 @@ func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
 			j.onCache(v != nil)
 		}
 		if v != nil {
-			return j.unrevoked(ctx, v.principal)
+			return j.unrevoked(ctx, &v.principal)
 		}
 	}
 	v, err := j.verify(ctx, s, now)
@@ -195,7 +195,7 @@ func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
 		return nil, err
 	}
 	j.verified.put(&key, v)
-	return j.unrevoked(ctx, v.principal)
+	return j.unrevoked(ctx, &v.principal)
 }
 
 // remembered returns the token if it was verified before, has not ended, and its
