@@ -16,6 +16,7 @@ import (
 	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/auth/issuer"
 	"github.com/tenetkit/tenet/ouscope"
+	"github.com/tenetkit/tenet/ouscope/admin"
 	"github.com/tenetkit/tenet/ratelimit"
 	"github.com/tenetkit/tenet/ratelimit/redisstore"
 	"github.com/tenetkit/tenet/resource/jobs"
@@ -94,6 +95,14 @@ func newService(ctx context.Context, c config, url string, clients auth.ClientFu
 		return nil, err
 	}
 
+	office, err := admin.New(scoper, data.units, admin.Options{Audit: func(ctx context.Context, e admin.Event) {
+		logger.InfoContext(ctx, "organization changed", "action", e.Action, "subject", e.Subject,
+			"unit", e.Unit.ID, "role", e.Assignment.Role, "holder", e.Assignment.Subject, "request_id", apierror.RequestID(ctx))
+	}})
+	if err != nil {
+		return nil, err
+	}
+
 	leads, err := newLeads(data.leads)
 	if err != nil {
 		return nil, err
@@ -108,8 +117,12 @@ func newService(ctx context.Context, c config, url string, clients auth.ClientFu
 
 	mux := http.NewServeMux()
 	mux.Handle("POST /oauth/token", tokens.TokenHandler(limiter.Handler))
-	mux.Handle("/org-units", known(scoper.UnitsHandler()))
+	mux.Handle("GET /org-units", known(scoper.UnitsHandler()))
+	mux.Handle("POST /org-units", scoped(office.UnitsHandler()))
+	mux.Handle("/org-units/{id}", scoped(office.UnitsHandler()))
 	mux.Handle("/org-units/active", known(scoper.ActiveHandler()))
+	mux.Handle("/role-assignments", scoped(office.AssignmentsHandler()))
+	mux.Handle("/role-assignments/{id}", scoped(office.AssignmentsHandler()))
 	mux.Handle("/leads", scoped(leads))
 	mux.Handle("/leads/{id}", scoped(leads))
 	mux.Handle("POST /leads/import", scoped(s.runner.Start(leads.Import)))
