@@ -16,34 +16,43 @@ import (
 	"github.com/tenetkit/tenet/apierror"
 )
 
-// BenchmarkErrorWithDetails compares the whole answer with the encoding of its
-// body alone.
+// BenchmarkErrorWithDetails compares the whole answer to a failed validation,
+// its error made for each request, with the encoding of the body alone.
 func BenchmarkErrorWithDetails(b *testing.B) {
-	failed := apierror.ValidationFailed(apierror.FieldError{Field: "name", Code: "required", Message: "Name is required"})
+	failure := apierror.FieldError{Field: "name", Code: "required", Message: "Name is required"}
+	again := apierror.ValidationFailed(failure)
 	r := request("POST", "/leads")
-	b.Run("tenet", func(b *testing.B) {
-		w := newSink()
-		b.ReportAllocs()
-		for b.Loop() {
-			w.reset()
-			apierror.Write(w, r, failed)
-		}
-		if w.status != http.StatusUnprocessableEntity {
-			b.Fatal(w.status)
-		}
-	})
+	for _, c := range []struct {
+		name string
+		make func() *apierror.Error
+	}{
+		{"tenet", func() *apierror.Error { return apierror.ValidationFailed(failure) }},
+		{"tenet, one error again", func() *apierror.Error { return again }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			w := newSink()
+			b.ReportAllocs()
+			for b.Loop() {
+				w.reset()
+				apierror.Write(w, r, c.make())
+			}
+			if w.status != http.StatusUnprocessableEntity {
+				b.Fatal(w.status)
+			}
+		})
+	}
 	type plain struct {
 		Error   string           `json:"error"`
 		Message string           `json:"message"`
 		Details apierror.Details `json:"details"`
 	}
-	body := plain{failed.Code, failed.Message, failed.Details}
 	b.Run("std", func(b *testing.B) {
 		w := newSink()
 		b.ReportAllocs()
 		for b.Loop() {
 			w.reset()
-			p, err := json.Marshal(body)
+			details := apierror.Details{Field: failure.Field, Code: failure.Code, Errors: []apierror.FieldError{failure}}
+			p, err := json.Marshal(plain{again.Code, again.Message, details})
 			if err != nil {
 				b.Fatal(err)
 			}
