@@ -79,7 +79,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	printBanner(stdout, url, c.db, clients)
+	printBanner(stdout, url, redacted(c.db), clients)
 
 	select {
 	case err := <-failed:

@@ -68,6 +68,19 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+func TestBannerKeepsThePassword(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"postgres://ann:secret@db:5432/leads?sslmode=disable": "postgres://ann:xxxxx@db:5432/leads?sslmode=disable",
+		"/var/lib/leads.db": "/var/lib/leads.db",
+	}
+	for db, want := range tests {
+		if got := redacted(db); got != want {
+			t.Errorf("redacted(%q) = %q, want %q", db, got, want)
+		}
+	}
+}
+
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
