@@ -19,16 +19,25 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
+	redis.SetLogger(quiet{})
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
+
+// quiet takes what go-redis would print: it comes back as an error, too.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // run is main with everything that a test replaces. It returns the exit status: 0
 // after a graceful stop, 2 for bad flags, 1 for anything else.
@@ -42,7 +51,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return 2
 	}
 	if err := serve(ctx, c, stdout, stderr); err != nil {
-		fmt.Fprintln(stderr, "leads:", err)
+		// Some drivers report in several lines.
+		fmt.Fprintln(stderr, "leads:", strings.Join(strings.Fields(err.Error()), " "))
 		return 1
 	}
 	return 0

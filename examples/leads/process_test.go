@@ -68,6 +68,31 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestUnreachable starts without what it needs: one clear line, exit status 1.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	tests := map[string][]string{
+		"PostgreSQL":       {"-db", "postgres://ann:secret@127.0.0.1:1/leads"},
+		"Redis":            {"-db", filepath.Join(t.TempDir(), "leads.db"), "-redis", "redis://:secret@127.0.0.1:1"},
+		"a folder":         {"-db", t.TempDir()},
+		"a read-only path": {"-db", "/proc/leads/leads.db"},
+	}
+	for name, args := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			args := append([]string{"-addr", "127.0.0.1:0"}, args...)
+			if got := run(t.Context(), args, func(string) string { return "" }, &stdout, &stderr); got != 1 {
+				t.Errorf("run(%q) = %d, want 1", args, got)
+			}
+			line := stderr.String()
+			if strings.Count(line, "\n") != 1 || !strings.Contains(line, args[len(args)-2]) || strings.Contains(line, "secret") {
+				t.Errorf("stderr %q, want one line that names %s and tells no secret", line, args[len(args)-2])
+			}
+		})
+	}
+}
+
 func TestBannerKeepsThePassword(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
