@@ -87,12 +87,17 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 	return failed
 }
 
+// maxRate is far above what one process serves, and far below what a bucket holds.
+const maxRate = 10_000_000
+
 func (c config) check() error {
-	if _, _, err := net.SplitHostPort(c.addr); err != nil {
+	if _, port, err := net.SplitHostPort(c.addr); err != nil {
 		return fmt.Errorf("-addr must be host:port, not %q", c.addr)
+	} else if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("-addr has no valid port: %q", c.addr)
 	}
-	if strings.Contains(c.db, "://") && !isPostgres(c.db) {
-		return fmt.Errorf("-db must be a path or a postgres:// URL, not %q", c.db)
+	if strings.Contains(c.db, "://") && !isPostgres(c.db) || c.db == ":memory:" {
+		return fmt.Errorf("-db must be the path of a file or a postgres:// URL, not %q", redacted(c.db))
 	}
 	if c.redis != "" {
 		if _, err := redis.ParseURL(c.redis); err != nil {
@@ -100,10 +105,10 @@ func (c config) check() error {
 		}
 	}
 	switch {
-	case c.rate < 1:
-		return fmt.Errorf("-rate must be at least 1, not %d", c.rate)
-	case c.burst < 1:
-		return fmt.Errorf("-burst must be at least 1, not %d", c.burst)
+	case c.rate < 1 || c.rate > maxRate:
+		return fmt.Errorf("-rate must be from 1 to %d, not %d", maxRate, c.rate)
+	case c.burst < 1 || c.burst > maxRate:
+		return fmt.Errorf("-burst must be from 1 to %d, not %d", maxRate, c.burst)
 	case c.rows < 0:
 		return fmt.Errorf("-rows must be at least 0, not %d", c.rows)
 	case c.jwtKey != "" && len(c.jwtKey) < 32:
@@ -120,7 +125,7 @@ func isPostgres(db string) bool {
 
 // redacted returns the database as it may be shown: without a password.
 func redacted(db string) string {
-	if u, err := url.Parse(db); err == nil && isPostgres(db) {
+	if u, err := url.Parse(db); err == nil && u.User != nil {
 		return u.Redacted()
 	}
 	return db

@@ -52,7 +52,7 @@ func openData(ctx context.Context, c config) (_ *data, err error) {
 	if err := d.leads.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	return d, d.seed(ctx, c.rows)
+	return d, d.seed(ctx, dialect, c.rows)
 }
 
 // openDatabase opens PostgreSQL for a URL and SQLite for a path.
@@ -76,15 +76,22 @@ func openDatabase(name string) (db *sql.DB, dialect string, err error) {
 
 // seed fills a database that has no units yet, in one transaction: an
 // interrupted start leaves it new.
-func (d *data) seed(ctx context.Context, rows int) error {
-	if units, err := d.units.Units(ctx); err != nil || len(units) > 0 {
-		return err
-	}
+func (d *data) seed(ctx context.Context, dialect string, rows int) error {
 	tx, err := d.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
+	// One process at a time, also where several start on one new database. In
+	// SQLite the transaction itself has the lock.
+	if dialect == "postgres" {
+		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtext('leads'))"); err != nil {
+			return err
+		}
+	}
+	if units, err := d.units.Units(ctx); err != nil || len(units) > 0 {
+		return err
+	}
 	if err := d.units.Insert(ctx, tx, demoUnits(), demoAssignments()); err != nil {
 		return err
 	}

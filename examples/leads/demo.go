@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/tenetkit/tenet/auth"
@@ -109,7 +110,8 @@ func printBanner(w io.Writer, baseURL, database string, clients []demoClient) {
 	for _, c := range clients {
 		fmt.Fprintf(w, "  %-12s %s  %s\n", c.id, c.secret, c.about)
 	}
-	user := clients[0].id + ":" + clients[0].secret
+	// Pasted into a shell, a quote in the secret must not end the argument.
+	user := strings.ReplaceAll(clients[0].id+":"+clients[0].secret, "'", `'\''`)
 	fmt.Fprintf(w, `
 Try:
   curl -u '%[1]s' '%[2]s/leads?limit=2&filter=active=true'

@@ -72,8 +72,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	url := baseURL(listener.Addr())
-	s, err := newService(ctx, c, url, find, newLogger(c.log, stderr))
+	s, err := newService(ctx, c, find, newLogger(c.log, stderr))
 	if err != nil {
 		return err
 	}
@@ -89,7 +88,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	printBanner(stdout, url, redacted(c.db), clients)
+	printBanner(stdout, baseURL(listener.Addr()), redacted(c.db), clients)
 
 	select {
 	case err := <-failed:

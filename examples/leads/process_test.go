@@ -34,6 +34,10 @@ func TestFlags(t *testing.T) {
 		"unknown log":              {args: []string{"-log", "xml"}, status: 2, want: "-log"},
 		"database of another kind": {args: []string{"-db", "mysql://localhost/x"}, status: 2, want: "-db"},
 		"redis of another kind":    {args: []string{"-redis", "http://localhost"}, status: 2, want: "-redis"},
+		"database in memory":       {args: []string{"-db", ":memory:"}, status: 2, want: "-db"},
+		"port out of range":        {args: []string{"-addr", "127.0.0.1:99999"}, status: 2, want: "-addr"},
+		"rate out of range":        {args: []string{"-rate", "4611686018427387904"}, status: 2, want: "-rate"},
+		"burst out of range":       {args: []string{"-burst", "9223372036854775807"}, status: 2, want: "-burst"},
 		"address without a port":   {args: []string{"-addr", "localhost"}, status: 2, want: "-addr"},
 		"bad environment":          {env: map[string]string{"LEADS_RATE": "many"}, status: 2, want: "LEADS_RATE"},
 	}
@@ -96,8 +100,9 @@ func TestUnreachable(t *testing.T) {
 func TestBannerKeepsThePassword(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
+		"mysql://ann:secret@db/leads":                         "mysql://ann:xxxxx@db/leads",
 		"postgres://ann:secret@db:5432/leads?sslmode=disable": "postgres://ann:xxxxx@db:5432/leads?sslmode=disable",
-		"/var/lib/leads.db": "/var/lib/leads.db",
+		"/var/lib/leads.db":                                   "/var/lib/leads.db",
 	}
 	for db, want := range tests {
 		if got := redacted(db); got != want {
@@ -133,7 +138,7 @@ func TestBanner(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed: skipping")
 	}
-	s := startUnlimited(t, sqliteEngine(t))
+	s := startUnlimited(t, sqliteEngine(t), "-demo-secret", `it's "$open"`)
 	n := 0
 	for line := range strings.Lines(s.stdout.String()) {
 		command, ok := strings.CutPrefix(strings.TrimSpace(line), "curl ")
@@ -273,4 +278,34 @@ func TestSIGTERM(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSeveralStart starts three processes' worth of services on one new database:
+// one of them seeds it, and all of them serve.
+func TestSeveralStart(t *testing.T) {
+	t.Parallel()
+	forEachEngine(t, func(t *testing.T, e engine) {
+		for i := range 3 {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				s := startUnlimited(t, e)
+				if total := s.list(t, "demo-admin", "/leads?limit=1").Total; total != 8*30 {
+					t.Errorf("%d leads, want 30 in each of 8 units", total)
+				}
+			})
+		}
+	})
+}
+
+// TestTokensServeEveryInstance takes a token of one instance to another that has
+// the same key.
+func TestTokensServeEveryInstance(t *testing.T) {
+	t.Parallel()
+	const key = "a key that both instances have, of 32 bytes or more"
+	e := sqliteEngine(t)
+	first := startUnlimited(t, e, "-jwt-key", key)
+	second := startUnlimited(t, e, "-jwt-key", key)
+	second.want(t, 200, call{as: "bearer:" + first.token(t, "demo-emea"), target: "/leads"})
+	other := startUnlimited(t, e)
+	other.want(t, 401, call{as: "bearer:" + first.token(t, "demo-emea"), target: "/leads"})
 }

@@ -51,10 +51,12 @@ func TestRefusals(t *testing.T) {
 				call: call{method: "DELETE", target: "/leads"}, status: 405,
 				header: map[string][]string{"Allow": {"GET, HEAD, OPTIONS, POST"}},
 			},
-			"405 for a row":          {call: call{method: "POST", target: "/leads/1", body: `{}`}, status: 405},
-			"405 for the units":      {call: call{method: "DELETE", target: "/org-units"}, status: 405},
-			"405 for a token by GET": {call: call{target: "/oauth/token"}, status: 405, header: map[string][]string{"Allow": {"POST"}}},
-			"405 for health by POST": {call: call{method: "POST", target: "/healthz"}, status: 405},
+			"405 for a row":            {call: call{method: "POST", target: "/leads/1", body: `{}`}, status: 405},
+			"405 for the units":        {call: call{method: "DELETE", target: "/org-units"}, status: 405},
+			"405 for a token by GET":   {call: call{target: "/oauth/token"}, status: 405, header: map[string][]string{"Allow": {"POST"}}},
+			"405 for an import by GET": {call: call{target: "/leads/import"}, status: 405, header: map[string][]string{"Allow": {"POST"}}},
+			"406 for health":           {call: call{target: "/healthz", header: map[string]string{"Accept": "text/html"}}, status: 406},
+			"405 for health by POST":   {call: call{method: "POST", target: "/healthz"}, status: 405},
 			"406 for HTML": {
 				call: call{target: "/leads", header: map[string]string{"Accept": "text/html"}}, status: 406,
 				body: `{"error":"not_acceptable","message":"Only application/json can be served"}`,
@@ -161,6 +163,23 @@ func TestProblemDetails(t *testing.T) {
 	}
 	// Naming it never makes a request unacceptable.
 	s.want(t, 200, call{as: "demo-emea", target: "/leads", header: map[string]string{"Accept": "application/problem+json"}})
+}
+
+// TestTokenRefusalsAreLogged tells the operator what the client is not told.
+func TestTokenRefusalsAreLogged(t *testing.T) {
+	t.Parallel()
+	s := startUnlimited(t, sqliteEngine(t))
+	got := s.want(t, 401, call{
+		as: "nobody", method: "POST", target: "/oauth/token", body: "grant_type=client_credentials",
+		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+	})
+	wantErrorAnswer(t, got)
+	if !strings.Contains(got.body, `"error":"invalid_client"`) || got.header.Get("WWW-Authenticate") == "" {
+		t.Errorf("answer %s, want invalid_client and a challenge", got.body)
+	}
+	if !strings.Contains(s.stderr.String(), "token refused") {
+		t.Error("the log does not tell of the refusal")
+	}
 }
 
 // TestWrongCredentials answers every kind of bad credential with the same 401.

@@ -34,7 +34,7 @@ type service struct {
 // newService composes the six packages. The order of the middleware is the
 // contract's: recover and request id, the router's own errors, who calls, how
 // much, from which units, and then the handler.
-func newService(ctx context.Context, c config, url string, clients auth.ClientFunc, logger *slog.Logger) (_ *service, err error) {
+func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *slog.Logger) (_ *service, err error) {
 	s := &service{logger: logger}
 	defer func() {
 		if err != nil {
@@ -61,8 +61,13 @@ func newService(ctx context.Context, c config, url string, clients auth.ClientFu
 		rand.Read(key)
 	}
 	tokens, err := issuer.New(issuer.Options{
-		URL: url, Audience: "leads", Basic: basic,
+		URL: "leads", Audience: "leads", Basic: basic,
 		Key: auth.Key{ID: "leads", Algorithm: "HS256", Key: key},
+		Audit: func(r *http.Request, p auth.Principal, err error) {
+			if err != nil {
+				logger.InfoContext(r.Context(), "token refused", "client", p.ClientID, "cause", err, "request_id", apierror.RequestID(r.Context()))
+			}
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -107,7 +112,7 @@ func newService(ctx context.Context, c config, url string, clients auth.ClientFu
 	if err != nil {
 		return nil, err
 	}
-	s.runner, err = jobs.New(auth.Subject, jobs.Options{})
+	s.runner, err = jobs.New(auth.Subject, jobs.Options{Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +130,7 @@ func newService(ctx context.Context, c config, url string, clients auth.ClientFu
 	mux.Handle("/role-assignments/{id}", scoped(office.AssignmentsHandler()))
 	mux.Handle("/leads", scoped(leads))
 	mux.Handle("/leads/{id}", scoped(leads))
-	mux.Handle("POST /leads/import", scoped(s.runner.Start(leads.Import)))
+	mux.Handle("/leads/import", scoped(s.runner.Start(leads.Import)))
 	mux.Handle("/jobs/{id}", known(s.runner.Handler()))
 	mux.Handle("GET /healthz", apierror.Handler(s.health))
 
@@ -167,6 +172,9 @@ func logOutage(logger *slog.Logger, err error) {
 
 // health answers whether the service can serve: it needs its database.
 func (s *service) health(w http.ResponseWriter, r *http.Request) error {
+	if err := apierror.CheckAccept(r); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 	defer cancel()
 	if err := s.db.PingContext(ctx); err != nil {
