@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"reflect"
 	"strings"
@@ -139,22 +140,15 @@ func (s *Store[Row]) immediately(ctx context.Context, f func(querier) error) err
 		return s.translate(ctx, err)
 	}
 	defer func() { _ = conn.Close() }()
+	done := false
+	defer func() {
+		if !done {
+			undo(ctx, conn)
+		}
+	}()
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return s.translate(ctx, err)
 	}
-	done := false
-	defer func() {
-		if done {
-			return
-		}
-		// Also after a panic or a cancellation: the connection goes back to the
-		// pool without a transaction, or not at all.
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if _, err := conn.ExecContext(undo, "ROLLBACK"); err != nil {
-			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-		}
-	}()
 	if err := f(conn); err != nil {
 		return err
 	}
@@ -163,4 +157,18 @@ func (s *Store[Row]) immediately(ctx context.Context, f func(querier) error) err
 	}
 	done = true
 	return nil
+}
+
+// undo sees to it that conn goes back to the pool without a transaction, or not
+// at all: also after a panic, and after an error of a statement that has taken
+// effect, which is how drivers report a context that ends meanwhile. Since BEGIN
+// may be that statement, one is begun if there is none, so that the ROLLBACK
+// fails only where the connection is broken.
+func undo(ctx context.Context, conn *sql.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, _ = conn.ExecContext(ctx, "BEGIN")
+	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
 }
