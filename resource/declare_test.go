@@ -81,11 +81,11 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		},
 		"no scope":          {try[Lead, LeadInput]("/leads", store, resource.Options{}), "Options.Scope or Options.Unscoped is required"},
 		"both":              {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.Unscoped = true })), "Options.Unscoped excludes Scope"},
-		"roles of no unit":  {try[Lead, LeadInput]("/leads", store, resource.Options{Unscoped: true, Roles: roles}), "excludes Scope, UnitField and Roles"},
+		"roles of no unit":  {try[Lead, LeadInput]("/leads", store, resource.Options{Unscoped: true, Roles: roles}), "excludes Scope, Rescope, UnitField and Roles"},
 		"another unit":      {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.UnitField = "name" })), `the store's unit field is "org_unit" and the resource's "name"`},
 		"unscoped by half":  {try[Lead, LeadInput]("/leads", store, resource.Options{Unscoped: true}), `the store's unit field is "org_unit" and the resource's ""`},
 		"a bad data key":    {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.DataKey = "total" })), `Options.DataKey: "total" is a member of its own`},
-		"a negative limit":  {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.MaxBody = -1 })), "Options.MaxBody and MaxTotal must not be negative"},
+		"a negative limit":  {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.MaxBody = -1 })), "Options.MaxBody, MaxTotal and MaxImport must not be negative"},
 		"an unknown filter": {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.Filter = []string{"nam"} })), `Options.Filter: the row has no field with the JSON name "nam"`},
 		"a sort twice":      {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.Sort = []string{"name", "name"} })), `Options.Sort: "name" is listed twice`},
 		"a filter by a list": {
@@ -186,7 +186,12 @@ func TestImport(t *testing.T) {
 				`{"index":1,"field":"value","code":"min","message":"Value must be 0 or more"},` +
 				`{"index":3,"field":"nam","code":"unknown","message":"Unknown field nam; did you mean name?"}]}`,
 		},
-		"nothing": {body: `[]`, scope: editor, want: `{"counts":{"total":0,"succeeded":0,"failed":0},"errors":[]}`},
+		"nothing behind white space": {
+			body: strings.Repeat(" \t\r\n", 50) + "[ ]", scope: editor,
+			want: `{"counts":{"total":0,"succeeded":0,"failed":0},"errors":[]}`,
+		},
+		"an object behind white space": {body: strings.Repeat(" ", 100) + `{}`, scope: editor, status: 400, want: `"Request body must be an array"`},
+		"nothing":                      {body: `[]`, scope: editor, want: `{"counts":{"total":0,"succeeded":0,"failed":0},"errors":[]}`},
 		"rows that are no objects": {
 			body: `[7,null]`, scope: editor,
 			want: `{"counts":{"total":2,"succeeded":0,"failed":2},"errors":[` +
@@ -260,7 +265,7 @@ func TestImportNeedsAStoreThatCreates(t *testing.T) {
 
 func TestImportListsAThousandErrors(t *testing.T) {
 	t.Parallel()
-	leads, _ := newLeads(t, resource.Options{})
+	leads, _ := newLeads(t, resource.Options{MaxImport: 200_001})
 	work, err := leads.Import(within(newRequest("POST", "/leads/import", "["+strings.Repeat("1,", 200_000)+"1]", ""), editor))
 	if err != nil {
 		t.Fatal(err)

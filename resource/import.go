@@ -1,10 +1,13 @@
 package resource
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
+	"iter"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -42,10 +45,19 @@ type rowError struct {
 //	{"counts":{"total":3,"succeeded":2,"failed":1},
 //	 "errors":[{"index":1,"field":"name","code":"required","message":"Name is required"}]}
 //
-// At most 1,000 errors are listed; errors_omitted counts the rest. The caller
-// needs the role to create rows when Import is called. The error of Import is to
-// be answered; the error of the func means that the store failed, and that the
-// rows before are in.
+// At most 1,000 errors are listed; errors_omitted counts the rest. The body has at
+// most [Options.MaxBody] bytes, which the func holds on to until it has ended, and
+// at most [Options.MaxImport] rows; more are a 413.
+//
+// The caller needs the role to create rows when Import is called, and with
+// [Options.Rescope] also while the func runs. A row that the store answers with
+// 503 is tried five times more within about three seconds.
+//
+// The error of Import is to be answered. The error of the func means that the
+// import ended early: the store failed, the context ended, or the caller may no
+// longer create rows. Its result is valid then too. The rows that it counts as
+// succeeded are in; those from the index succeeded+failed on were not added, but
+// for the one that the store failed at, of which only the store knows.
 func (res *Resource[Row, Input]) Import(r *http.Request) (func(context.Context) (any, error), error) {
 	if res.insert == nil {
 		return nil, apierror.New(http.StatusMethodNotAllowed, "").WithHeader("Allow", "")
@@ -67,62 +79,69 @@ func (res *Resource[Row, Input]) Import(r *http.Request) (func(context.Context) 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := elements(body)
+	total, err := res.countRows(body)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (any, error) { return res.importRows(ctx, scope, rows) }, nil
+	return func(ctx context.Context) (any, error) {
+		run := importing[Row, Input]{Resource: res, accepted: scope, scope: scope}
+		return run.rows(ctx, body, total)
+	}, nil
 }
 
-// elements splits an array. What is wrong inside an element is that row's own
-// matter.
-func elements(body []byte) ([]json.RawMessage, error) {
-	rows := []json.RawMessage{}
-	if trimmed := strings.TrimLeft(string(body[:min(len(body), 64)]), " \t\r\n"); json.Valid(body) && !strings.HasPrefix(trimmed, "[") {
-		return nil, apierror.BadRequest("", strictjson.CodeType, "Request body must be an array")
+// countRows returns how many elements the array has, or the error to answer. What
+// is wrong inside an element is that row's own matter.
+func (res *Resource[Row, Input]) countRows(body []byte) (int, error) {
+	if !json.Valid(body) {
+		return 0, httpjson.Error(strictjson.Check(body))
 	}
-	if err := json.Unmarshal(body, &rows); err != nil {
-		if strict := strictjson.Check(body); strict != nil {
-			return nil, httpjson.Error(strict)
+	if body[len(body)-len(bytes.TrimLeft(body, space))] != '[' {
+		return 0, apierror.BadRequest("", strictjson.CodeType, "Request body must be an array")
+	}
+	most := cmp.Or(res.opts.MaxImport, 10_000)
+	n := 0
+	for range elements(body) {
+		if n++; n > most {
+			return 0, apierror.New(http.StatusRequestEntityTooLarge, "Request body has more than "+strconv.Itoa(most)+" rows")
 		}
-		return nil, err
 	}
-	return rows, nil
+	return n, nil
 }
 
-func (res *Resource[Row, Input]) importRows(ctx context.Context, scope Scope, rows []json.RawMessage) (imported, error) {
-	out := imported{Errors: []rowError{}}
-	out.Counts.Total = len(rows)
-	for i, raw := range rows {
-		if err := ctx.Err(); err != nil {
-			return out, err
-		}
-		err := res.importRow(ctx, scope, raw)
-		if err == nil {
-			out.Counts.Succeeded++
-			continue
-		}
-		refused, ok := errors.AsType[*apierror.Error](err)
-		if !ok || refused.Status >= 500 {
-			return out, err
-		}
-		out.Counts.Failed++
-		out.report(i, refused)
-	}
-	return out, nil
-}
+const space = " \t\r\n"
 
-func (res *Resource[Row, Input]) importRow(ctx context.Context, scope Scope, raw []byte) error {
-	members, err := res.membersOf(raw)
-	if err != nil {
-		return err
+// elements splits an array that is valid JSON, without a copy.
+func elements(array []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		array := bytes.Trim(array, space)
+		array = array[1 : len(array)-1]
+		start, depth := 0, 0
+		for i := 0; i < len(array); i++ {
+			switch array[i] {
+			case '"':
+				for i++; array[i] != '"'; i++ {
+					if array[i] == '\\' {
+						i++
+					}
+				}
+			case '[', '{':
+				depth++
+			case ']', '}':
+				depth--
+			case ',':
+				if depth > 0 {
+					continue
+				}
+				if !yield(bytes.Trim(array[start:i], space)) {
+					return
+				}
+				start = i + 1
+			}
+		}
+		if last := bytes.Trim(array[start:], space); len(last) > 0 {
+			yield(last)
+		}
 	}
-	row, err := res.newRow(ctx, scope, members)
-	if err != nil {
-		return err
-	}
-	_, err = res.insert.Create(ctx, scope, *row)
-	return err
 }
 
 // report lists every failure of a row.

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/tenetkit/tenet/paginate"
@@ -14,8 +15,22 @@ type Options struct {
 	//	func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) }
 	Scope func(*http.Request) Scope
 
+	// Rescope returns the units that the caller may touch now, for work that
+	// goes on after its request: it is asked when a func that [Resource.Import]
+	// has returned begins, and again after a second or 100 rows, whichever
+	// comes first. The accepted Scope is that of the request, and the new one
+	// must have the same active unit; an error, or a Scope that no longer
+	// allows to create rows there, ends the import. If nil, an import goes on
+	// with the Scope that it was accepted with, also when a role is revoked.
+	//
+	//	func(ctx context.Context, accepted resource.Scope) (resource.Scope, error) {
+	//		was := accepted.(ouscope.Scope)
+	//		return scoper.For(ctx, was.Subject(), was.Active())
+	//	}
+	Rescope func(ctx context.Context, accepted Scope) (Scope, error)
+
 	// Unscoped says that the rows belong to no unit and that every caller may
-	// touch all of them. It excludes Scope, UnitField and Roles.
+	// touch all of them. It excludes Scope, Rescope, UnitField and Roles.
 	Unscoped bool
 
 	// UnitField is the JSON name of the string field that holds the row's
@@ -50,6 +65,9 @@ type Options struct {
 
 	// MaxBody is the most bytes that a body may have. If zero, 1 MiB.
 	MaxBody int64
+
+	// MaxImport is the most rows that an import may have. If zero, 10,000.
+	MaxImport int
 
 	// RequireMatch answers PUT, PATCH and DELETE without If-Match with 428, so
 	// that no caller can overwrite what it has not read.

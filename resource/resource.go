@@ -139,10 +139,10 @@ func (res *Resource[Row, Input]) check(store any) error {
 		return errors.New("a store is required")
 	case opts.Scope == nil && !opts.Unscoped:
 		return errors.New("Options.Scope or Options.Unscoped is required")
-	case opts.Unscoped && (opts.Scope != nil || opts.UnitField != "" || opts.Roles != Roles{}):
-		return errors.New("Options.Unscoped excludes Scope, UnitField and Roles")
-	case opts.MaxBody < 0 || opts.MaxTotal < 0:
-		return errors.New("Options.MaxBody and MaxTotal must not be negative")
+	case opts.Unscoped && (opts.Scope != nil || opts.Rescope != nil || opts.UnitField != "" || opts.Roles != Roles{}):
+		return errors.New("Options.Unscoped excludes Scope, Rescope, UnitField and Roles")
+	case opts.MaxBody < 0 || opts.MaxTotal < 0 || opts.MaxImport < 0:
+		return errors.New("Options.MaxBody, MaxTotal and MaxImport must not be negative")
 	}
 	switch opts.DataKey {
 	case "total", "total_capped", "page", "limit":

@@ -1,0 +1,4 @@
+package resource
+
+// Elements is elements.
+var Elements = elements
