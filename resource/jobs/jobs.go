@@ -17,6 +17,10 @@
 //	{"id":"Q3ZB...","status":"succeeded","created_at":"...","updated_at":"...","counts":{"total":3,"succeeded":3,"failed":0},"errors":[]}
 //	{"id":"Q3ZB...","status":"failed","created_at":"...","updated_at":"...","errors":[{"code":"internal_server_error","message":"Internal server error"}]}
 //
+// Work that fails midway may return a result together with its error: the failed
+// or canceled job then has the members of the result too, and why it failed
+// stands first in errors, before those of the result.
+//
 // DELETE cancels a job, which then is failed with the code canceled.
 //
 // A job belongs to the subject that started it; to anybody else it does not
@@ -25,7 +29,10 @@
 // # What is kept, and how long
 //
 // Jobs live in the memory of the process. The queue is bounded: a full one is a
-// 503 with Retry-After, and what was accepted is not lost as long as
+// 503 with Retry-After, and a subject that has too many jobs which have not ended
+// ([Options.MaxPerSubject]) gets a 429 with Retry-After. What a job holds on to,
+// such as the body of its request, is held until it has ended, so that at most
+// Workers and Queue bodies are. What was accepted is not lost as long as
 // [Runner.Close] is called before the process ends. Finished jobs are kept for a
 // while ([Options.Keep], [Options.KeepMost]).
 //
@@ -38,6 +45,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -58,6 +66,10 @@ type Options struct {
 	// Queue is how many accepted jobs may wait for a worker. If zero, 100.
 	Queue int
 
+	// MaxPerSubject is how many jobs of a subject may wait or run at a time. If
+	// zero, 10. Requests without a subject count together.
+	MaxPerSubject int
+
 	// Keep is how long a finished job can be asked for. If zero, an hour.
 	Keep time.Duration
 
@@ -66,11 +78,11 @@ type Options struct {
 	KeepMost int
 
 	// RetryAfter is how long a client is asked to wait before it looks again,
-	// or sends again what a full queue refused. If zero, a second.
+	// or sends again what was refused (503, 429). If zero, a second.
 	RetryAfter time.Duration
 
-	// Logger is told the cause of every job that failed. If nil, nothing is
-	// logged.
+	// Logger is told the cause of every job that failed, and how many were
+	// lost when [Runner.Close] gave up. If nil, nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -83,6 +95,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Queue == 0 {
 		o.Queue = 100
+	}
+	if o.MaxPerSubject == 0 {
+		o.MaxPerSubject = 10
 	}
 	if o.Keep == 0 {
 		o.Keep = time.Hour
@@ -113,6 +128,7 @@ type Runner struct {
 	closed   bool
 	idle     chan struct{} // closed when a closed Runner has no workers left
 	running  map[*job]context.CancelFunc
+	open     map[string]int // how many jobs of a subject have not ended
 }
 
 // New returns a Runner whose jobs belong to the subject of the request, which is
@@ -124,7 +140,7 @@ func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, err
 	if subject == nil {
 		return nil, errors.New("jobs: New: subject is required")
 	}
-	if opts.Workers < 0 || opts.Queue < 0 || opts.Keep < 0 || opts.KeepMost < 0 || opts.RetryAfter < 0 {
+	if opts.Workers < 0 || opts.Queue < 0 || opts.MaxPerSubject < 0 || opts.Keep < 0 || opts.KeepMost < 0 || opts.RetryAfter < 0 {
 		return nil, errors.New("jobs: New: no option may be negative")
 	}
 	opts = opts.withDefaults()
@@ -136,6 +152,7 @@ func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, err
 		opts:    opts,
 		jobs:    make(map[string]*job),
 		running: make(map[*job]context.CancelFunc),
+		open:    make(map[string]int),
 		idle:    make(chan struct{}),
 	}, nil
 }
@@ -143,13 +160,16 @@ func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, err
 // Start returns a handler that accepts work: prepare reads the request and
 // returns the func that does the work, or the error to answer instead. The
 // func's context has the values of the request's but outlives it; it is canceled
-// by a DELETE of the job, and when [Runner.Close] gives up waiting. The members of its result, if that
-// is a JSON object, become members of the finished job; any other result becomes
-// the member "result".
+// by a DELETE of the job, and when [Runner.Close] gives up waiting. The members of
+// its result, if that is a JSON object, become members of the finished job, also
+// where there is an error; any other result becomes the member "result".
 func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any, error), error)) http.Handler {
 	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if err := httpjson.Methods(w, r, http.MethodPost); err != nil {
+		if err := httpjson.Methods(w, r, http.MethodOptions, http.MethodPost); err != nil {
 			return err
+		}
+		if r.Method == http.MethodOptions {
+			return options(w, "OPTIONS, POST")
 		}
 		if err := apierror.CheckAccept(r); err != nil {
 			return err
@@ -164,8 +184,8 @@ func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any
 			id: rand.Text(), owner: owner, status: queued, created: now, updated: now,
 			work: work, ctx: context.WithoutCancel(r.Context()),
 		}
-		if !run.accept(j) {
-			return apierror.Unavailable(run.opts.RetryAfter)
+		if err := run.accept(j); err != nil {
+			return err
 		}
 		h := w.Header()
 		h["Location"] = []string{run.opts.Path + "/" + j.id}
@@ -181,10 +201,16 @@ func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any
 // that has ended is a 409.
 func (run *Runner) Handler() http.Handler {
 	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if err := httpjson.Methods(w, r, http.MethodDelete, http.MethodGet, http.MethodHead); err != nil {
+		if err := httpjson.Methods(w, r, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions); err != nil {
 			return err
 		}
+		if r.Method == http.MethodOptions {
+			return options(w, "DELETE, GET, HEAD, OPTIONS")
+		}
 		if err := apierror.CheckAccept(r); err != nil {
+			return err
+		}
+		if err := noParameters(r); err != nil {
 			return err
 		}
 		id := r.PathValue("id")
@@ -217,6 +243,31 @@ func (run *Runner) Handler() http.Handler {
 		httpjson.WriteBytes(w, r, status, body)
 		return nil
 	})
+}
+
+func options(w http.ResponseWriter, allow string) error {
+	w.Header()["Allow"] = []string{allow}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// noParameters refuses a query: there is nothing that it could ask for.
+func noParameters(r *http.Request) error {
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if pair == "" {
+			continue
+		}
+		name, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return apierror.BadRequest("", "encoding", "The query does not decode")
+		}
+		if name = strings.ToValidUTF8(name, "�"); len(name) > 64 {
+			name = strings.ToValidUTF8(name[:64], "") + "…"
+		}
+		return apierror.BadRequest(name, "unknown", "Unknown parameter "+name)
+	}
+	return nil
 }
 
 var errNoJob = apierror.NotFound("")

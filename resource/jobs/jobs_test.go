@@ -148,7 +148,23 @@ func TestHowJobsEnd(t *testing.T) {
 			func(context.Context) (any, error) {
 				return nil, apierror.Conflict("name", "taken", "Name is taken")
 			},
-			`"status":"failed","errors":[{"field":"name","code":"conflict","message":"Name is taken"}]`,
+			`"status":"failed","errors":[{"field":"name","code":"taken","message":"Name is taken"}]`,
+		},
+		"a result and an error": {
+			func(context.Context) (any, error) {
+				return json.RawMessage(`{"counts":{"total":2},"errors":[{"index":0}],"more":1}`), errors.New("secret")
+			},
+			`"status":"failed","counts":{"total":2},"more":1,"errors":[{"code":"internal_server_error","message":"Internal server error"},{"index":0}]`,
+		},
+		"a result without errors and an error": {
+			func(context.Context) (any, error) { return json.RawMessage(`{"errors":[]}`), errors.New("secret") }, internal,
+		},
+		"a number and an error": {
+			func(context.Context) (any, error) { return 7, apierror.Forbidden("missing_role", "") },
+			`"status":"failed","result":7,"errors":[{"code":"missing_role","message":"` + apierror.Forbidden("", "").Message + `"}]`,
+		},
+		"errors that are no list": {
+			func(context.Context) (any, error) { return map[string]int{"errors": 3}, nil }, `"status":"succeeded","errors":3`,
 		},
 		"several errors to show": {
 			func(context.Context) (any, error) {
@@ -269,10 +285,10 @@ func TestRequestsThatAreNoJobs(t *testing.T) {
 	if rec := send(h, "POST", "/import", "ada"); rec.Code != 400 || rec.Header().Get("Location") != "" {
 		t.Errorf("POST that prepare refuses = %d %v", rec.Code, rec.Header())
 	}
-	if rec := send(h, "GET", "/import", "ada"); rec.Code != 405 || rec.Header().Get("Allow") != "POST" {
+	if rec := send(h, "GET", "/import", "ada"); rec.Code != 405 || rec.Header().Get("Allow") != "OPTIONS, POST" {
 		t.Errorf("GET = %d, Allow %q", rec.Code, rec.Header().Get("Allow"))
 	}
-	if rec := send(runner.Handler(), "PUT", "/jobs/1", "ada"); rec.Code != 405 || rec.Header().Get("Allow") != "DELETE, GET, HEAD" {
+	if rec := send(runner.Handler(), "PUT", "/jobs/1", "ada"); rec.Code != 405 || rec.Header().Get("Allow") != "DELETE, GET, HEAD, OPTIONS" {
 		t.Errorf("PUT = %d, Allow %q", rec.Code, rec.Header().Get("Allow"))
 	}
 	r := httptest.NewRequest("POST", "/import", nil)
@@ -290,7 +306,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		t.Errorf("New without a subject: %v", err)
 	}
 	for name, opts := range map[string]jobs.Options{
-		"negative workers": {Workers: -1}, "negative queue": {Queue: -1}, "negative keep": {Keep: -1}, "a path without slash": {Path: "jobs"},
+		"negative workers": {Workers: -1}, "negative queue": {Queue: -1}, "negative keep": {Keep: -1}, "negative jobs of a subject": {MaxPerSubject: -1}, "a path without slash": {Path: "jobs"},
 		"a path with a slash at the end": {Path: "/jobs/"},
 	} {
 		if _, err := jobs.New(subject, opts); err == nil {

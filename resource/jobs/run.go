@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
-	"github.com/tenetkit/tenet/internal/strictjson"
 )
 
 type status string
@@ -42,42 +40,49 @@ type job struct {
 	ctx  context.Context
 }
 
-// accept puts j into the queue and sees to a worker. It reports false where the
-// queue is full or the Runner closed.
-func (run *Runner) accept(j *job) bool {
+// accept puts j into the queue and sees to a worker. The error is to be answered:
+// the subject has too many jobs, the queue is full, or the Runner closed.
+func (run *Runner) accept(j *job) error {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	// Workers that have started but not come to a job yet will take theirs out
 	// of the queue.
 	waiting := len(run.queue) - (run.working - len(run.running))
-	if run.closed || run.working >= run.opts.Workers && waiting >= run.opts.Queue {
-		return false
+	switch {
+	case run.closed:
+		return apierror.Unavailable(run.opts.RetryAfter)
+	case run.open[j.owner] >= run.opts.MaxPerSubject:
+		return apierror.TooManyRequests("too_many_jobs",
+			"At most "+strconv.Itoa(run.opts.MaxPerSubject)+" jobs may wait or run at a time", run.opts.RetryAfter)
+	case run.working >= run.opts.Workers && waiting >= run.opts.Queue:
+		return apierror.Unavailable(run.opts.RetryAfter)
 	}
+	run.open[j.owner]++
 	run.jobs[j.id] = j
 	run.queue = append(run.queue, j)
 	if run.working < run.opts.Workers {
 		run.working++
 		go run.worker()
 	}
-	return true
+	return nil
 }
 
 // worker runs jobs until there are none.
 func (run *Runner) worker() {
 	for {
-		j, ctx := run.next()
+		j, ctx, work := run.next()
 		if j == nil {
 			return
 		}
-		run.perform(ctx, j)
+		run.perform(ctx, j, work)
 	}
 }
 
 // perform runs the work and encodes its result. A panic is an error with its
 // stack, since one bad job must not end the process; work that ends its goroutine
 // gets the worker a successor.
-func (run *Runner) perform(ctx context.Context, j *job) {
-	var members []byte
+func (run *Runner) perform(ctx context.Context, j *job, work func(context.Context) (any, error)) {
+	var out outcome
 	err := errors.New("the job ended its goroutine")
 	exited := true
 	defer func() {
@@ -89,21 +94,21 @@ func (run *Runner) perform(ctx context.Context, j *job) {
 			run.opts.Logger.LogAttrs(ctx, slog.LevelError, "job failed",
 				slog.String("job", j.id), slog.String("cause", err.Error()))
 		}
-		run.finish(j, members, err)
+		run.finish(j, out, err)
 		if exited {
 			go run.worker()
 		}
 	}()
-	var result any
-	if result, err = j.work(ctx); err == nil {
-		members, err = membersOf(result)
+	result, failure := work(ctx)
+	if out, err = outcomeOf(result); failure != nil {
+		err = failure
 	}
 	exited = false
 }
 
 // next takes a job out of the queue. It returns nil where there is none, and
 // the worker has been counted out.
-func (run *Runner) next() (*job, context.Context) {
+func (run *Runner) next() (*job, context.Context, func(context.Context) (any, error)) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	if len(run.queue) == 0 {
@@ -111,95 +116,44 @@ func (run *Runner) next() (*job, context.Context) {
 		if run.closed && run.working == 0 {
 			close(run.idle)
 		}
-		return nil, nil
+		return nil, nil, nil
 	}
 	j := run.queue[0]
 	run.queue = slices.Delete(run.queue, 0, 1)
 	ctx, cancel := context.WithCancel(j.ctx)
 	run.running[j] = cancel
+	work := j.work
+	j.work, j.ctx = nil, nil
 	j.status, j.updated = running, time.Now()
-	return j, ctx
+	return j, ctx, work
 }
 
-// membersOf encodes the members of a result, each with a comma before it. Those
-// that the job has itself are left out.
-func membersOf(result any) ([]byte, error) {
-	body, err := json.Marshal(result)
-	if err != nil {
-		return nil, err
-	}
-	if string(body) == "null" {
-		return nil, nil
-	}
-	if body[0] != '{' {
-		return append([]byte(`,"result":`), body...), nil
-	}
-	all, err := strictjson.Members(body)
-	if err != nil {
-		return nil, err
-	}
-	var b []byte
-	for _, m := range all {
-		switch m.Name {
-		case "id", "status", "created_at", "updated_at":
-			continue
-		}
-		name, err := json.Marshal(m.Name)
-		if err != nil {
-			return nil, err
-		}
-		b = append(b, ',')
-		b = append(b, name...)
-		b = append(b, ':')
-		b = append(b, m.Value...)
-	}
-	return b, nil
-}
-
-// errorMembers encodes what the caller may know of a failure.
-func errorMembers(err error) []byte {
-	type jobError struct {
-		Field   string `json:"field,omitempty"`
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	}
-	e := apierror.From(err)
-	list := []jobError{}
-	for _, f := range e.Details.Errors {
-		list = append(list, jobError{Field: f.Field, Code: f.Code, Message: f.Message})
-	}
-	if len(list) == 0 {
-		list = append(list, jobError{Field: e.Details.Field, Code: e.Code, Message: e.Message})
-	}
-	body, err := json.Marshal(list)
-	if err != nil {
-		body = []byte("[]") // strings always encode
-	}
-	return append([]byte(`,"errors":`), body...)
-}
-
-func (run *Runner) finish(j *job, members []byte, err error) {
+func (run *Runner) finish(j *job, out outcome, err error) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	if cancel := run.running[j]; cancel != nil {
 		cancel()
 	}
 	delete(run.running, j)
-	if j.status == failed {
-		return // given up by Close
+	if j.status == failed { // given up by Close
+		j.members = out.with(run.lost())
+		return
 	}
 	switch {
 	case err == nil:
-		j.status, j.members = succeeded, members
+		j.status, j.members = succeeded, out.with(nil)
 	case j.canceled:
-		j.status, j.members = failed, canceledMembers
+		j.status, j.members = failed, out.with(canceled)
 	default:
-		j.status, j.members = failed, errorMembers(err)
+		j.status, j.members = failed, out.with(reasons(err))
 	}
 	run.end(j)
 }
 
-var canceledMembers = []byte(`,"errors":[{"code":"canceled","message":"The job was canceled"}]`)
+var canceled = []byte(`{"code":"canceled","message":"The job was canceled"}`)
+
+// lost tells of a job that Close has given up.
+func (run *Runner) lost() []byte { return reasons(apierror.Unavailable(run.opts.RetryAfter)) }
 
 // cancel ends the owner's job. It returns 204 for one that waited, and 202 for
 // one that has been told to stop.
@@ -216,7 +170,7 @@ func (run *Runner) cancel(id, owner string) (int, error) {
 		if at := slices.Index(run.queue, j); at >= 0 {
 			run.queue = slices.Delete(run.queue, at, at+1)
 		}
-		j.status, j.members = failed, canceledMembers
+		j.status, j.members = failed, outcome{}.with(canceled)
 		run.end(j)
 		return http.StatusNoContent, nil
 	case running:
@@ -231,6 +185,9 @@ func (run *Runner) cancel(id, owner string) (int, error) {
 func (run *Runner) end(j *job) {
 	j.updated = time.Now()
 	j.work, j.ctx = nil, nil // what they hold on to can go
+	if run.open[j.owner]--; run.open[j.owner] == 0 {
+		delete(run.open, j.owner)
+	}
 	run.finished = append(run.finished, j)
 	run.expire()
 }
@@ -249,19 +206,26 @@ func (run *Runner) expire() {
 
 // abandon fails all jobs that have not ended.
 func (run *Runner) abandon() {
-	lost := errorMembers(apierror.Unavailable(run.opts.RetryAfter))
 	run.mu.Lock()
-	defer run.mu.Unlock()
+	waiting, running := len(run.queue), len(run.running)
 	for _, j := range run.queue {
-		j.status, j.members = failed, lost
+		j.status, j.members = failed, outcome{}.with(run.lost())
 		run.end(j)
 	}
 	run.queue = nil
 	for j, cancel := range run.running {
 		cancel()
-		j.status, j.members = failed, lost
-		run.finished = append(run.finished, j)
-		j.updated = time.Now()
+		if j.status == failed {
+			running-- // by a Close before
+			continue
+		}
+		j.status, j.members = failed, outcome{}.with(run.lost())
+		run.end(j)
+	}
+	run.mu.Unlock()
+	if waiting+running > 0 {
+		run.opts.Logger.LogAttrs(context.Background(), slog.LevelError, "jobs were given up",
+			slog.Int("queued", waiting), slog.Int("running", running))
 	}
 }
 
