@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/inherit"
 )
 
 // A Scope is the set of units that one request may touch, with the roles that
@@ -93,18 +94,37 @@ func (s *scope) holds(role string) bool {
 	return s != nil && overlap(s.roles[role], s.cut)
 }
 
-type scopeKey struct{}
+// Inherits and Gains are what package admin asks; see [inherit.Scope].
+func (s *scope) Inherits(unit, role string) bool {
+	i, ok := s.position(unit)
+	return ok && covers(s.inherited[role], i)
+}
+
+// Gains says yes of a unit outside the scope: nobody knows who holds what there.
+func (s *scope) Gains(from, to string) bool {
+	i, ok := s.position(to)
+	if !ok {
+		return true
+	}
+	before, seen := s.position(from)
+	for _, spans := range s.inherited {
+		if covers(spans, i) && !(seen && covers(spans, before)) {
+			return true
+		}
+	}
+	return false
+}
 
 // NewContext returns a copy of ctx that carries the scope.
 func NewContext(ctx context.Context, s Scope) context.Context {
-	return context.WithValue(ctx, scopeKey{}, s)
+	return context.WithValue(ctx, inherit.Key{}, s.s)
 }
 
 // FromContext returns the Scope in ctx, or the zero Scope, which contains
 // nothing.
 func FromContext(ctx context.Context) Scope {
-	s, _ := ctx.Value(scopeKey{}).(Scope)
-	return s
+	s, _ := ctx.Value(inherit.Key{}).(*scope)
+	return Scope{s}
 }
 
 // The answers of this package, shared by all requests.

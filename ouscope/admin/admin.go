@@ -23,8 +23,17 @@
 //     own role stands on, and the top of an organization stays where it is;
 //   - to list, grant and revoke roles, of the unit of the assignment.
 //
-// Nobody grants a role that they do not hold on that unit themselves. Roles for
-// a whole organization are neither listed nor changed here.
+// Nobody grants a role that they do not hold on that unit themselves, and nobody
+// moves a unit to where they would hold more roles on it. Who else holds roles on
+// a moved unit changes with its place.
+//
+// A role that its holder has on one unit alone ([ouscope.Assignment].NoInherit)
+// counts for that unit alone: it renames the unit, and grants and revokes roles
+// that do not inherit either. To create, move, disable or enable a unit, the role
+// on the parent has to inherit; to grant or revoke a role that inherits, so do
+// the caller's own.
+//
+// Roles for a whole organization are neither listed nor changed here.
 //
 // A unit or an assignment outside the scope is answered as one that is not
 // there: 404 in a path, and 403 with the code org_unit_forbidden in a body.
@@ -40,6 +49,7 @@ import (
 	"net/http"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/inherit"
 	"github.com/tenetkit/tenet/ouscope"
 )
 
@@ -148,11 +158,20 @@ func (a *Admin) unit(ctx context.Context, id string) (ouscope.Unit, bool, error)
 	return ouscope.Unit{}, false, nil
 }
 
-// named checks the role on a unit that a body names. A foreign one and one that
-// is not there are the same.
-func (a *Admin) named(scope ouscope.Scope, id, role string) error {
-	if !scope.Contains(id) {
-		return apierror.Forbidden("org_unit_forbidden", "You cannot use this organizational unit")
+// named checks a parent that a body names, on whose units below the caller acts.
+// A foreign one and one that is not there are the same.
+func (a *Admin) named(ctx context.Context, id string) error {
+	if !ouscope.FromContext(ctx).Contains(id) {
+		return errForbidden
 	}
-	return scope.Check(id, role)
+	if !inherit.FromContext(ctx).Inherits(id, a.opts.Role) {
+		return errAlone
+	}
+	return nil
 }
+
+var (
+	errForbidden = apierror.Forbidden("org_unit_forbidden", "You cannot use this organizational unit")
+	errAlone     = apierror.Forbidden("missing_role", "This takes a role that holds on the units below too")
+	errMore      = apierror.Forbidden("missing_role", "You would hold more roles on the unit there")
+)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/inherit"
 	"github.com/tenetkit/tenet/internal/pagequery"
 	"github.com/tenetkit/tenet/ouscope"
 )
@@ -104,12 +106,9 @@ func (a *Admin) grant(w http.ResponseWriter, r *http.Request) error {
 			return invalid(member.field, "text", member.field+" must not have control characters")
 		}
 	}
-	scope := ouscope.FromContext(r.Context())
-	if err := a.named(scope, *body.Unit, a.opts.Role); err != nil {
+	alone := body.Inherit != nil && !*body.Inherit
+	if err := a.mayGrant(r.Context(), *body.Unit, *body.Role, alone); err != nil {
 		return err
-	}
-	if !scope.HasRole(*body.Unit, *body.Role) {
-		return apierror.Forbidden("missing_role", "You cannot grant a role that you do not hold there")
 	}
 	unit, found, err := a.unit(r.Context(), *body.Unit)
 	if err != nil {
@@ -120,7 +119,7 @@ func (a *Admin) grant(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := ouscope.Assignment{
 		ID: strings.ToLower(rand.Text()), Subject: *body.Subject, Organization: unit.Organization,
-		Unit: unit.ID, Role: *body.Role, NoInherit: body.Inherit != nil && !*body.Inherit,
+		Unit: unit.ID, Role: *body.Role, NoInherit: alone,
 	}
 	if err := a.store.Grant(r.Context(), now); err != nil {
 		return err
@@ -131,6 +130,26 @@ func (a *Admin) grant(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, r, http.StatusCreated, viewAssignment(now))
 }
 
+// mayGrant checks that the caller hands on no more than is held: the role, and
+// where it is to inherit, the role in a form that does.
+func (a *Admin) mayGrant(ctx context.Context, unit, role string, alone bool) error {
+	scope := ouscope.FromContext(ctx)
+	if alone && scope.Contains(unit) {
+		if err := scope.Check(unit, a.opts.Role); err != nil {
+			return err
+		}
+	} else if err := a.named(ctx, unit); err != nil {
+		return err
+	}
+	switch {
+	case !scope.HasRole(unit, role):
+		return apierror.Forbidden("missing_role", "You cannot grant a role that you do not hold there")
+	case !alone && !inherit.FromContext(ctx).Inherits(unit, role):
+		return errAlone
+	}
+	return nil
+}
+
 func (a *Admin) revoke(w http.ResponseWriter, r *http.Request, id string) error {
 	scope := ouscope.FromContext(r.Context())
 	var was ouscope.Assignment
@@ -139,7 +158,10 @@ func (a *Admin) revoke(w http.ResponseWriter, r *http.Request, id string) error 
 			return apierror.NotFound("")
 		}
 		was = found
-		return scope.Check(found.Unit, a.opts.Role)
+		if err := scope.Check(found.Unit, a.opts.Role); err != nil || found.NoInherit {
+			return err
+		}
+		return a.named(r.Context(), found.Unit)
 	})
 	if err != nil {
 		return err

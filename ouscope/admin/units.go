@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/inherit"
 	"github.com/tenetkit/tenet/ouscope"
 )
 
@@ -62,7 +64,7 @@ func (a *Admin) createUnit(w http.ResponseWriter, r *http.Request) error {
 		return required("parent")
 	}
 	scope := ouscope.FromContext(r.Context())
-	if err := a.named(scope, *body.Parent, a.opts.Role); err != nil {
+	if err := a.named(r.Context(), *body.Parent); err != nil {
 		return err
 	}
 	parent, found, err := a.unit(r.Context(), *body.Parent)
@@ -90,7 +92,8 @@ func (a *Admin) changeUnit(w http.ResponseWriter, r *http.Request, id string) er
 		return err
 	}
 	// A disabled unit is in no scope: who may enable it sees its parent.
-	if !found || !scope.Contains(id) && !(was.Disabled && scope.HasRole(was.Parent, a.opts.Role)) {
+	held := inherit.FromContext(r.Context())
+	if !found || !scope.Contains(id) && !(was.Disabled && held.Inherits(was.Parent, a.opts.Role)) {
 		return apierror.NotFound("")
 	}
 	if !was.Disabled {
@@ -104,13 +107,8 @@ func (a *Admin) changeUnit(w http.ResponseWriter, r *http.Request, id string) er
 	}
 	now := was
 	body.apply(&now)
-	if now.Parent != was.Parent || now.Disabled != was.Disabled {
-		if !scope.HasRole(was.Parent, a.opts.Role) {
-			return apierror.Forbidden("missing_role", "Moving or disabling a unit takes the role on the unit above it")
-		}
-		if err := a.named(scope, now.Parent, a.opts.Role); err != nil {
-			return err
-		}
+	if err := a.mayMove(r.Context(), was, now); err != nil {
+		return err
 	}
 	if now != was {
 		if err := a.store.SaveUnit(r.Context(), was, now); err != nil {
@@ -120,6 +118,29 @@ func (a *Admin) changeUnit(w http.ResponseWriter, r *http.Request, id string) er
 		a.audit(r, Event{Action: "change_unit", Unit: now, Was: was})
 	}
 	return httpjson.Write(w, r, http.StatusOK, view(scope, now))
+}
+
+// mayMove checks a new place or state. The unit's own roles count for nothing in
+// that: it is the parent who gives a unit away, and takes it in.
+func (a *Admin) mayMove(ctx context.Context, was, now ouscope.Unit) error {
+	if now.Parent == was.Parent && now.Disabled == was.Disabled {
+		return nil
+	}
+	held := inherit.FromContext(ctx)
+	if !held.Inherits(was.Parent, a.opts.Role) {
+		return apierror.Forbidden("missing_role", "Moving or disabling a unit takes the role on the unit above it")
+	}
+	if err := a.named(ctx, now.Parent); err != nil || now.Parent == was.Parent {
+		return err
+	}
+	from := was.ID
+	if was.Disabled {
+		from = was.Parent
+	}
+	if held.Gains(from, now.Parent) {
+		return errMore
+	}
+	return nil
 }
 
 // begin answers what is wrong before the body is read.
