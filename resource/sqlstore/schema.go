@@ -12,6 +12,17 @@ import (
 // are missing. They do not change a table that exists: new columns are for the
 // program's own migrations.
 func (s *Store[Row]) Schema() []string {
+	var statements []string
+	for _, o := range s.objects() {
+		statements = append(statements, o.create)
+	}
+	return statements
+}
+
+// object is a table or an index.
+type object struct{ name, create string }
+
+func (s *Store[Row]) objects() []object {
 	var b strings.Builder
 	b.WriteString("CREATE TABLE IF NOT EXISTS " + quote(s.opts.Table) + " (\n")
 	for i := range s.fields {
@@ -29,23 +40,23 @@ func (s *Store[Row]) Schema() []string {
 		b.WriteByte('\n')
 	}
 	b.WriteByte(')')
-	statements := []string{b.String()}
+	all := []object{{s.opts.Table, b.String()}}
 	if s.unit != nil {
-		statements = append(statements, s.index("INDEX", s.opts.Table+"_"+s.opts.Unit+"_idx", s.opts.Unit, "id"))
+		all = append(all, s.index("INDEX", s.opts.Table+"_"+s.opts.Unit+"_idx", s.opts.Unit, "id"))
 	}
 	for _, name := range s.opts.Unique {
 		columns := []string{name}
 		if s.unit != nil && name != s.opts.Unit {
 			columns = []string{s.opts.Unit, name}
 		}
-		statements = append(statements, s.index("UNIQUE INDEX", s.opts.Table+"_"+name+"_key", columns...))
+		all = append(all, s.index("UNIQUE INDEX", s.opts.Table+"_"+name+"_key", columns...))
 	}
-	return statements
+	return all
 }
 
-func (s *Store[Row]) index(kind, name string, columns ...string) string {
-	return "CREATE " + kind + " IF NOT EXISTS " + quote(name) + " ON " + quote(s.opts.Table) +
-		` ("` + strings.Join(columns, `", "`) + `")`
+func (s *Store[Row]) index(kind, name string, columns ...string) object {
+	return object{name, "CREATE " + kind + " IF NOT EXISTS " + quote(name) + " ON " + quote(s.opts.Table) +
+		` ("` + strings.Join(columns, `", "`) + `")`}
 }
 
 func (s *Store[Row]) columnType(f *rowtype.Field) string {
@@ -68,8 +79,10 @@ func (s *Store[Row]) columnType(f *rowtype.Field) string {
 	return lite
 }
 
-// Migrate runs the statements of [Store.Schema] in one transaction. Several
-// processes may call it at once.
+// Migrate runs the statements of [Store.Schema] for what is missing, in one
+// transaction. Several processes may call it at once. Where nothing is missing it
+// needs no right to create anything, so that a program may run as a role of
+// PostgreSQL that does not own the table.
 func (s *Store[Row]) Migrate(ctx context.Context) error {
 	err := s.atomically(ctx, func(q querier) error {
 		if s.opts.Dialect == postgres {
@@ -78,8 +91,15 @@ func (s *Store[Row]) Migrate(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, statement := range s.Schema() {
-			if _, err := q.ExecContext(ctx, statement); err != nil {
+		for _, o := range s.objects() {
+			there, err := s.exists(ctx, q, o.name)
+			if err != nil {
+				return err
+			}
+			if there {
+				continue
+			}
+			if _, err := q.ExecContext(ctx, o.create); err != nil {
 				return err
 			}
 		}
@@ -89,4 +109,20 @@ func (s *Store[Row]) Migrate(ctx context.Context) error {
 		return fmt.Errorf("sqlstore: Migrate: %w", err)
 	}
 	return nil
+}
+
+// exists looks for a table or an index where it would be created. PostgreSQL asks
+// for the owner's rights before it finds that there is nothing to do.
+func (s *Store[Row]) exists(ctx context.Context, q querier, name string) (bool, error) {
+	query := "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE"
+	if s.opts.Dialect == postgres {
+		query = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relname = $1"
+	}
+	rows, err := q.QueryContext(ctx, query, name)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = rows.Close() }()
+	there := rows.Next()
+	return there, rows.Err()
 }
