@@ -72,7 +72,9 @@ func (o Options) statements(templates []string) []string {
 
 // Migrate creates the tables or brings them to the version that this package
 // needs, in one transaction, and leaves newer ones alone. Several processes may
-// call it at once.
+// call it at once. Where nothing is to be done it only reads, so that a program
+// may run as a role of PostgreSQL that does not own the tables and may read the
+// one that ends in schema.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("sqlstore: Migrate: %w", err)
@@ -82,6 +84,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 func (s *Store) migrate(ctx context.Context) error {
 	table := s.opts.Prefix + "schema"
+	if done, err := s.migrated(ctx, table); done || err != nil {
+		return err
+	}
 	create := "CREATE TABLE IF NOT EXISTS " + table + " (version integer NOT NULL)"
 	if s.opts.Dialect == sqlite {
 		// Outside, so that the transaction begins with a write: SQLite refuses
@@ -125,4 +130,19 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// migrated looks whether the tables have the version that this package needs.
+func (s *Store) migrated(ctx context.Context, table string) (bool, error) {
+	look := "SELECT count(*) FROM sqlite_master WHERE name = ?"
+	if s.opts.Dialect == postgres {
+		look = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relname = $1"
+	}
+	var there int
+	if err := s.db.QueryRowContext(ctx, look, table).Scan(&there); err != nil || there == 0 {
+		return false, err
+	}
+	var version int
+	err := s.db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM "+table).Scan(&version)
+	return version >= len(migrations), err
 }
