@@ -51,8 +51,11 @@ func (rec *recorder) Write(b []byte) (int, error) {
 
 // run serves the first request with a key.
 func (k *keeper) run(w http.ResponseWriter, r *http.Request, next http.Handler, id string, lease time.Time) error {
-	// The client may leave, and what it has started still ends.
+	// The client may leave, and what it has started still ends, but not after
+	// its claim: then another request may run under the key.
 	ctx := context.WithoutCancel(r.Context())
+	claimed, cancel := context.WithDeadline(ctx, lease)
+	defer cancel()
 	release := true
 	defer func() {
 		if release {
@@ -61,7 +64,7 @@ func (k *keeper) run(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	}()
 	before := w.Header().Clone()
 	rec := &recorder{w: w}
-	next.ServeHTTP(rec, r)
+	next.ServeHTTP(rec, r.WithContext(claimed))
 	rec.WriteHeader(http.StatusOK)
 
 	if rec.status < 500 && rec.status != http.StatusTooManyRequests {

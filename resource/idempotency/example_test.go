@@ -17,7 +17,8 @@ func Example() {
 		fmt.Fprintf(w, "payment %d", payments)
 	})
 	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
-	once, err := idempotency.New(caller, idempotency.NewMemory(0), idempotency.Options{})
+	unit := func(*http.Request) string { return "uk" }                  // ouscope.FromContext(r.Context()).Active()
+	once, err := idempotency.New(caller, unit, idempotency.NewMemory(0), idempotency.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -32,4 +33,16 @@ func Example() {
 	// 201 payment 1 replayed: false
 	// 201 payment 1 replayed: true
 	// 422 {"error":"validation_failed","message":"The key was used for another request","details":{"field":"Idempotency-Key","code":"idempotency_key_reused"}}
+}
+
+// A service without organizational units says so.
+func ExampleUnscoped() {
+	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
+	once, err := idempotency.New(caller, idempotency.Unscoped, idempotency.NewMemory(0), idempotency.Options{Require: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	rec := post(once(http.NotFoundHandler()), "/payments", `{"amount":5}`)
+	fmt.Println(rec.Code, rec.Body)
+	// Output: 400 {"error":"bad_request","message":"Idempotency-Key is required","details":{"field":"Idempotency-Key","code":"required"}}
 }

@@ -6,7 +6,8 @@
 // is run once; the same request under the same key gets the first answer again,
 // with Idempotency-Replayed: true. It is plain middleware for any handler:
 //
-//	once, err := idempotency.New(auth.Subject, idempotency.NewMemory(0), idempotency.Options{})
+//	unit := func(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() }
+//	once, err := idempotency.New(auth.Subject, unit, idempotency.NewMemory(0), idempotency.Options{})
 //	mux.Handle("POST /payments", scoped(once(payments)))
 //
 // It belongs inside authentication, rate limit and scope, so that those are asked
@@ -20,7 +21,9 @@
 //   - 400: a key that is empty, longer than 255 bytes, repeated, or not made of
 //     visible ASCII characters, and, with [Options.Require], none at all.
 //
-// Keys belong to the caller and the unit: nobody meets the key of another.
+// Keys belong to the caller and the unit: nobody meets the key of another, and
+// who works in several units never gets the answer of one in another. A service
+// without units says so by [Unscoped].
 //
 // # What is kept
 //
@@ -28,6 +31,10 @@
 // moment and not about the request. After a 5xx or a panic the key is free again:
 // the client was told to retry, and only the handler knows what it has done by
 // then. A handler that must not run twice even so has to make its own work atomic.
+//
+// A request with a key goes on where its client leaves: its context ends with the
+// claim ([Options.Lease]) and not with the connection, so that the client that
+// timed out and asks again gets the answer.
 //
 // Everything here is safe for concurrent use.
 package idempotency
@@ -52,17 +59,12 @@ const header = "Idempotency-Key"
 
 // Options adjusts the middleware. The zero value is safe for production.
 type Options struct {
-	// Unit returns the unit that the request works in, for example
-	// ouscope.FromContext(r.Context()).Active(). Where it is nil, keys belong
-	// to the caller alone.
-	Unit func(*http.Request) string
-
 	// Keep is how long an answer is given again. If zero, 24 hours.
 	Keep time.Duration
 
 	// Lease is how long a request that never ended blocks its key, because
-	// its process died. It has to be longer than any request takes. If zero,
-	// a minute.
+	// its process died. The context of a request ends then, so it has to be
+	// longer than any request takes. If zero, a minute.
 	Lease time.Duration
 
 	// MaxBody is the largest body that is compared; a larger one is a 413. If
@@ -102,16 +104,24 @@ type Record struct {
 
 type keeper struct {
 	subject func(*http.Request) (string, bool)
+	unit    func(*http.Request) string
 	store   Store
 	opts    Options
 }
 
+// Unscoped is the unit of every request to a service that has no organizational
+// units: keys belong to the caller alone. Where there are units, it lets an answer
+// out of one of them into another.
+func Unscoped(*http.Request) string { return "" }
+
 // New returns the middleware. The subject is auth.Subject or a func like it;
-// callers without one share their keys. Requests other than POST pass. New fails
-// if subject or store is nil or an option is negative.
-func New(subject func(*http.Request) (string, bool), store Store, opts Options) (func(http.Handler) http.Handler, error) {
-	if subject == nil || store == nil {
-		return nil, errors.New("idempotency: New: subject and store are required")
+// callers without one share their keys. The unit func returns the unit that the
+// request works in, such as ouscope.FromContext(r.Context()).Active(), or is
+// [Unscoped]. Requests other than POST pass. New fails if subject, unit or store
+// is nil or an option is negative.
+func New(subject func(*http.Request) (string, bool), unit func(*http.Request) string, store Store, opts Options) (func(http.Handler) http.Handler, error) {
+	if subject == nil || unit == nil || store == nil {
+		return nil, errors.New("idempotency: New: subject, unit and store are required")
 	}
 	if opts.Keep < 0 || opts.Lease < 0 || opts.MaxBody < 0 {
 		return nil, errors.New("idempotency: New: no option may be negative")
@@ -128,7 +138,7 @@ func New(subject func(*http.Request) (string, bool), store Store, opts Options) 
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	k := &keeper{subject: subject, store: store, opts: opts}
+	k := &keeper{subject: subject, unit: unit, store: store, opts: opts}
 	return func(next http.Handler) http.Handler {
 		return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error { return k.serve(w, r, next) })
 	}, nil
@@ -229,10 +239,7 @@ func (k *keeper) read(r *http.Request) ([]byte, error) {
 // digests returns what the key is kept under and what the request is told by.
 func (k *keeper) digests(r *http.Request, key string, body []byte) (id, request string) {
 	owner, known := k.subject(r)
-	unit := ""
-	if k.opts.Unit != nil {
-		unit = k.opts.Unit(r)
-	}
+	unit := k.unit(r)
 	anonymous := "anonymous"
 	if known {
 		anonymous = ""

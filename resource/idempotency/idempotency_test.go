@@ -56,10 +56,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func newOnce(t testing.TB, next http.Handler, opts idempotency.Options) http.Handler {
 	t.Helper()
-	if opts.Unit == nil {
-		opts.Unit = unit
-	}
-	once, err := idempotency.New(subject, idempotency.NewMemory(0), opts)
+	once, err := idempotency.New(subject, unit, idempotency.NewMemory(0), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +162,24 @@ func TestKeysBelongToCallerAndUnit(t *testing.T) {
 				t.Errorf("POST with %q = %d %s, want 200 %s", headers, rec.Code, rec.Body, want)
 			}
 		}
+	}
+}
+
+func TestUnscopedKeysBelongToTheCallerAlone(t *testing.T) {
+	t.Parallel()
+	once, err := idempotency.New(subject, idempotency.Unscoped, idempotency.NewMemory(0), idempotency.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := once(&counter{})
+	if rec := post(h, "/things", "x", key, "X-Unit: uk"); rec.Body.String() != "1 x" {
+		t.Errorf("POST = %s, want 1 x", rec.Body)
+	}
+	if rec := post(h, "/things", "x", key, "X-Unit: apac"); rec.Body.String() != "1 x" {
+		t.Errorf("POST from another unit = %s, want the first answer", rec.Body)
+	}
+	if rec := post(h, "/things", "x", key, "X-Subject: bob"); rec.Body.String() != "2 x" {
+		t.Errorf("POST of another caller = %s, want an answer of its own", rec.Body)
 	}
 }
 
@@ -318,7 +333,7 @@ func TestAFullMemoryForgetsTheOldestAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := idempotency.NewMemory(2)
-		once, err := idempotency.New(subject, store, idempotency.Options{})
+		once, err := idempotency.New(subject, unit, store, idempotency.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -353,7 +368,7 @@ func (lossy) Finish(context.Context, string, time.Time, []byte, time.Time) error
 
 func TestAnAnswerThatCannotBeKeptIsStillSent(t *testing.T) {
 	t.Parallel()
-	once, err := idempotency.New(subject, lossy{idempotency.NewMemory(0)}, idempotency.Options{})
+	once, err := idempotency.New(subject, unit, lossy{idempotency.NewMemory(0)}, idempotency.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,13 +401,17 @@ func TestABodyThatCannotBeRead(t *testing.T) {
 
 func TestNewRefusesBadOptions(t *testing.T) {
 	t.Parallel()
-	if _, err := idempotency.New(nil, idempotency.NewMemory(0), idempotency.Options{}); err == nil {
+	store := idempotency.NewMemory(0)
+	if _, err := idempotency.New(nil, unit, store, idempotency.Options{}); err == nil {
 		t.Error("New accepts a nil subject")
 	}
-	if _, err := idempotency.New(subject, nil, idempotency.Options{}); err == nil {
+	if _, err := idempotency.New(subject, nil, store, idempotency.Options{}); err == nil {
+		t.Error("New accepts a nil unit")
+	}
+	if _, err := idempotency.New(subject, unit, nil, idempotency.Options{}); err == nil {
 		t.Error("New accepts a nil store")
 	}
-	if _, err := idempotency.New(subject, idempotency.NewMemory(0), idempotency.Options{Keep: -1}); err == nil {
+	if _, err := idempotency.New(subject, unit, store, idempotency.Options{Keep: -1}); err == nil {
 		t.Error("New accepts a negative time")
 	}
 }
