@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -29,12 +30,17 @@ type LeadInput struct {
 }
 
 // newLeads declares the resource.
-func newLeads(store any) (*resource.Resource[Lead, LeadInput], error) {
+func newLeads(store resource.Store[Lead], scoper *ouscope.Scoper) (*resource.Resource[Lead, LeadInput], error) {
 	fields := []string{"name", "email", "value", "active", "created_at", "updated_at"}
 	return resource.New[Lead, LeadInput]("/leads", store, resource.Options{
 		Filter: fields,
 		Sort:   fields,
 		Roles:  resource.Roles{Read: "reader", Create: "editor", Update: "editor", Delete: "editor"},
 		Scope:  func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) },
+		// An import goes on as the caller who started it, while the role lasts.
+		Rescope: func(ctx context.Context, accepted resource.Scope) (resource.Scope, error) {
+			was := accepted.(ouscope.Scope)
+			return scoper.For(ctx, was.Subject(), was.Active())
+		},
 	})
 }

@@ -108,7 +108,7 @@ func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *
 		return nil, err
 	}
 
-	leads, err := newLeads(data.leads)
+	leads, err := newLeads(data.leads, scoper)
 	if err != nil {
 		return nil, err
 	}
