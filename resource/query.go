@@ -163,7 +163,7 @@ func (q *queries) condition(s string) (Condition, error) {
 	at := strings.IndexAny(s, "=!<>")
 	if at < 0 {
 		return Condition{}, apierror.BadRequest("filter", "operator",
-			"filter must be a field, one of = != > >= < <= and a value, such as filter="+q.fields[0]+"=...")
+			"filter must be a field, an operator and a value, such as filter="+q.fields[0]+"="+samples[q.filters[q.fields[0]].Kind])
 	}
 	name, rest := s[:at], s[at:]
 	f := q.filters[name]
@@ -185,6 +185,11 @@ func (q *queries) condition(s string) (Condition, error) {
 		return Condition{}, apierror.BadRequest("filter", "type", "filter must compare "+name+" with "+err.Error())
 	}
 	return Condition{Field: name, Op: op, Value: value}, nil
+}
+
+// samples are values that a message shows.
+var samples = map[rowtype.Kind]string{
+	rowtype.String: "abc", rowtype.Bool: "true", rowtype.Int: "1", rowtype.Uint: "1", rowtype.Float: "1.5", rowtype.Time: "2026-01-02T15:04:05Z",
 }
 
 // order reads the fields of a sort and appends the id, so that no two rows are
