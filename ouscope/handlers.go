@@ -2,14 +2,13 @@ package ouscope
 
 import (
 	"net/http"
-	"net/url"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/endpoint"
 	"github.com/tenetkit/tenet/internal/httpjson"
 	"github.com/tenetkit/tenet/internal/pagequery"
+	"github.com/tenetkit/tenet/internal/strictjson"
 )
 
 // A unitView is a unit as the endpoints show it.
@@ -36,18 +35,10 @@ func (sel *selection) view(i int32) unitView {
 // active unit and marks the one in force, if any.
 //
 // The parent of a unit is null where the caller may not use the parent. Query
-// parameters other than page and limit are answered with 400.
+// parameters other than page and limit are answered with 400, and OPTIONS with
+// 204 and Allow.
 func (s *Scoper) UnitsHandler() http.Handler {
-	return endpoint(func(w http.ResponseWriter, r *http.Request) error {
-		if err := httpjson.Methods(w, r, http.MethodGet); err != nil {
-			return err
-		}
-		if err := apierror.CheckAccept(r); err != nil {
-			return err
-		}
-		if err := onlyParameters(r.URL.RawQuery, "page", "limit"); err != nil {
-			return err
-		}
+	return answering(endpoint.New([]string{"page", "limit"}, http.MethodGet), func(w http.ResponseWriter, r *http.Request) error {
 		page, limit, err := pagequery.Parse(r.URL.RawQuery, 25, 100, false)
 		if err != nil {
 			return err
@@ -89,16 +80,8 @@ func (s *Scoper) UnitsHandler() http.Handler {
 // with 204. A bound credential can choose nothing but its own unit, and leaves
 // the choice of its subject alone.
 func (s *Scoper) ActiveHandler() http.Handler {
-	return endpoint(func(w http.ResponseWriter, r *http.Request) error {
-		if err := httpjson.Methods(w, r, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete); err != nil {
-			return err
-		}
-		if err := apierror.CheckAccept(r); err != nil {
-			return err
-		}
-		if err := onlyParameters(r.URL.RawQuery); err != nil {
-			return err
-		}
+	serves := endpoint.New(nil, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete)
+	return answering(serves, func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method == http.MethodDelete {
 			return s.forget(w, r)
 		}
@@ -142,7 +125,7 @@ func (s *Scoper) setActive(w http.ResponseWriter, r *http.Request, sel *selectio
 	field := s.body.Field(0).Tag.Get("json")
 	unit, _ := body.Elem().Field(0).Interface().(*string)
 	if unit == nil || *unit == "" {
-		return apierror.ValidationFailed(apierror.FieldError{Field: field, Code: "required", Message: field + " is required"})
+		return apierror.ValidationFailed(apierror.FieldError{Field: field, Code: "required", Message: strictjson.Label(field) + " is required"})
 	}
 	i := sel.position(*unit)
 	if i == none || sel.bound && i != sel.active {
@@ -165,36 +148,17 @@ func bodyType(field string) reflect.Type {
 	}})
 }
 
-// endpoint adapts f and sets the headers of a scoped answer.
-func endpoint(f func(http.ResponseWriter, *http.Request) error) http.Handler {
+// answering adapts f, which is asked only what e serves, and sets the headers of
+// a scoped answer.
+func answering(e *endpoint.Endpoint, f func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		vary(w.Header())
-		if err := f(w, r); err != nil {
+		done, err := e.Begin(w, r)
+		if !done && err == nil {
+			err = f(w, r)
+		}
+		if err != nil {
 			apierror.Write(w, r, err)
 		}
 	})
-}
-
-// onlyParameters refuses query parameters that are not known, among them every
-// attempt to name a unit. A pair that does not decode is left to the parser.
-func onlyParameters(rawQuery string, known ...string) error {
-	for pair := range strings.SplitSeq(rawQuery, "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(name)
-		if pair == "" || err == nil && slices.Contains(known, name) {
-			continue
-		}
-		if err != nil {
-			return apierror.BadRequest("query", "encoding", "The query does not decode")
-		}
-		message := "Unknown parameter; this endpoint takes none"
-		if len(known) > 0 {
-			message = "Unknown parameter; this endpoint takes " + strings.Join(known, " and ")
-		}
-		if len(name) > 64 {
-			name = "query"
-		}
-		return apierror.BadRequest(name, "unknown", message)
-	}
-	return nil
 }

@@ -65,7 +65,7 @@ func TestEndpointsOnTheWire(t *testing.T) {
 	const uk = `{"id":"uk","name":"United Kingdom","slug":"uk","parent":null,"active":true}`
 	const forbidden = `{"error":"forbidden","message":"You cannot use this organizational unit","details":{"code":"org_unit_forbidden"}}`
 	const choose = `{"error":"forbidden","message":"Choose an organizational unit first","details":{"code":"active_ou_required"}}`
-	const required = `{"error":"validation_failed","message":"org_unit_id is required","details":{"field":"org_unit_id","code":"required","errors":[{"field":"org_unit_id","code":"required","message":"org_unit_id is required"}]}}`
+	const required = `{"error":"validation_failed","message":"Org unit ID is required","details":{"field":"org_unit_id","code":"required","errors":[{"field":"org_unit_id","code":"required","message":"Org unit ID is required"}]}}`
 	tests := map[string]struct {
 		subject, method, target, body string
 		want                          answer
@@ -80,10 +80,13 @@ func TestEndpointsOnTheWire(t *testing.T) {
 			400, `{"error":"bad_request","message":"limit must be at most 100","details":{"field":"limit","code":"max"}}`, failed,
 		}},
 		"a unit in the query of the list": {"uma", "GET", "/org-units?org_unit_id=us", "", answer{
-			400, `{"error":"bad_request","message":"Unknown parameter; this endpoint takes page and limit","details":{"field":"org_unit_id","code":"unknown"}}`, failed,
+			400, `{"error":"bad_request","message":"Unknown parameter org_unit_id; this endpoint takes page and limit","details":{"field":"org_unit_id","code":"unknown"}}`, failed,
+		}},
+		"a slip in the query of the list": {"uma", "GET", "/org-units?limits=5", "", answer{
+			400, `{"error":"bad_request","message":"Unknown parameter limits; did you mean limit?","details":{"field":"limits","code":"unknown"}}`, failed,
 		}},
 		"a unit in the query of the active one": {"uma", "POST", "/org-units/active?org_unit_id=us", `{"org_unit_id":"uk"}`, answer{
-			400, `{"error":"bad_request","message":"Unknown parameter; this endpoint takes none","details":{"field":"org_unit_id","code":"unknown"}}`, failed,
+			400, `{"error":"bad_request","message":"Unknown parameter org_unit_id; this endpoint takes none","details":{"field":"org_unit_id","code":"unknown"}}`, failed,
 		}},
 		"GET /org-units/active":               {"uma", "GET", "/org-units/active", "", answer{200, uk, ok}},
 		"HEAD /org-units/active":              {"uma", "HEAD", "/org-units/active", "", answer{200, "", with(ok, "Content-Length", "75")}},
@@ -146,9 +149,10 @@ func TestRefusedRequestsToTheEndpoints(t *testing.T) {
 		want                 string
 		allow                string
 	}{
-		"PATCH":                        {"PATCH", "/org-units/active", `{}`, nil, "Method Not Allowed", "GET, HEAD, POST, PUT, DELETE"},
-		"OPTIONS":                      {"OPTIONS", "/org-units/active", "", nil, "Method Not Allowed", "GET, HEAD, POST, PUT, DELETE"},
-		"POST of the list":             {"POST", "/org-units", `{}`, nil, "Method Not Allowed", "GET, HEAD"},
+		"PATCH":                        {"PATCH", "/org-units/active", `{}`, nil, "Method Not Allowed", "GET, HEAD, POST, PUT, DELETE, OPTIONS"},
+		"OPTIONS":                      {"OPTIONS", "/org-units/active?x=1", "", nil, "", "GET, HEAD, POST, PUT, DELETE, OPTIONS"},
+		"OPTIONS of the list":          {"OPTIONS", "/org-units", "", nil, "", "GET, HEAD, OPTIONS"},
+		"POST of the list":             {"POST", "/org-units", `{}`, nil, "Method Not Allowed", "GET, HEAD, OPTIONS"},
 		"other Accept, list":           {"GET", "/org-units", "", []string{"Accept", "text/html"}, "Not Acceptable", ""},
 		"other Accept, active":         {"POST", "/org-units/active", `{"org_unit_id":"uk"}`, []string{"Accept", "text/html"}, "Not Acceptable", ""},
 		"no Content-Type":              {"POST", "/org-units/active", "", nil, "Unsupported Media Type", ""},
