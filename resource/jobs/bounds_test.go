@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -132,4 +133,30 @@ func TestOptionsOfJobs(t *testing.T) {
 			t.Errorf("OPTIONS = %d, Allow %q, want 204 with %q", rec.Code, rec.Header().Get("Allow"), allow)
 		}
 	}
+}
+
+func TestResultsHaveOnlySoManyBytes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		runner := newRunner(t, jobs.Options{Workers: 1})
+		sizes := []int{20 << 20, 10 << 20, 1 << 20, 40 << 20}
+		var locations []string
+		for _, size := range sizes {
+			result := json.RawMessage(`"` + strings.Repeat("x", size) + `"`)
+			locations = append(locations, start(t, runner, func(context.Context) (any, error) { return result, nil }))
+			synctest.Wait()
+			if size == 1<<20 { // 31 MiB
+				for _, location := range locations {
+					if rec := send(runner.Handler(), "HEAD", location, "ada"); rec.Code != 200 {
+						t.Errorf("HEAD = %d, want 200", rec.Code)
+					}
+				}
+			}
+		}
+		for i, want := range []int{404, 404, 404, 200} { // the newest stays
+			if rec := send(runner.Handler(), "HEAD", locations[i], "ada"); rec.Code != want {
+				t.Errorf("HEAD of job %d = %d, want %d", i, rec.Code, want)
+			}
+		}
+	})
 }

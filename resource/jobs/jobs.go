@@ -73,8 +73,8 @@ type Options struct {
 	// Keep is how long a finished job can be asked for. If zero, an hour.
 	Keep time.Duration
 
-	// KeepMost is how many finished jobs are kept; the oldest go first. If
-	// zero, 1,000.
+	// KeepMost is how many finished jobs are kept; the oldest go first, and
+	// also when the results together have more than 32 MiB. If zero, 1,000.
 	KeepMost int
 
 	// RetryAfter is how long a client is asked to wait before it looks again,
@@ -124,6 +124,7 @@ type Runner struct {
 	jobs     map[string]*job
 	queue    []*job
 	finished []*job // in the order in which they ended
+	kept     int    // bytes of their members
 	working  int    // workers
 	closed   bool
 	idle     chan struct{} // closed when a closed Runner has no workers left

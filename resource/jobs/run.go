@@ -23,6 +23,9 @@ const (
 	failed    status = "failed"
 )
 
+// maxKept is how many bytes the results of finished jobs may have together.
+const maxKept = 32 << 20
+
 // job is one accepted piece of work. What changes is guarded by the Runner's
 // lock.
 type job struct {
@@ -136,7 +139,11 @@ func (run *Runner) finish(j *job, out outcome, err error) {
 	}
 	delete(run.running, j)
 	if j.status == failed { // given up by Close
-		j.members = out.with(run.lost())
+		if run.jobs[j.id] == j { // and not forgotten yet
+			run.kept -= len(j.members)
+			j.members = out.with(run.lost())
+			run.kept += len(j.members)
+		}
 		return
 	}
 	switch {
@@ -189,17 +196,21 @@ func (run *Runner) end(j *job) {
 		delete(run.open, j.owner)
 	}
 	run.finished = append(run.finished, j)
+	run.kept += len(j.members)
 	run.expire()
 }
 
-// expire forgets finished jobs that are too old or too many. The lock is held.
+// expire forgets finished jobs that are too old, too many or too large. The lock is held.
 func (run *Runner) expire() {
-	n := max(0, len(run.finished)-run.opts.KeepMost)
-	for n < len(run.finished) && time.Since(run.finished[n].updated) >= run.opts.Keep {
-		n++
-	}
-	for _, j := range run.finished[:n] {
+	n := 0
+	for rest := len(run.finished); rest > 0; rest-- {
+		j := run.finished[n]
+		if rest <= run.opts.KeepMost && time.Since(j.updated) < run.opts.Keep && (run.kept <= maxKept || rest == 1) {
+			break
+		}
 		delete(run.jobs, j.id)
+		run.kept -= len(j.members)
+		n++
 	}
 	run.finished = slices.Delete(run.finished, 0, n)
 }
