@@ -83,6 +83,7 @@ func (res *Resource[Row, Input]) Import(r *http.Request) (func(context.Context) 
 	if err != nil {
 		return nil, err
 	}
+	body = bytes.Clone(body) // without the room that reading has left
 	return func(ctx context.Context) (any, error) {
 		run := importing[Row, Input]{Resource: res, accepted: scope, scope: scope}
 		return run.rows(ctx, body, total)

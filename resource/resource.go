@@ -59,7 +59,8 @@
 // # Work that takes longer, and requests that come twice
 //
 // [Resource.Import] reads many rows at once, for the runner of package
-// resource/jobs, which answers 202. Package resource/idempotency gives a repeated
+// resource/jobs, which answers 202; [Options.Rescope] ends an import whose caller
+// loses the role meanwhile. Package resource/idempotency gives a repeated
 // POST its first answer again. Both serve any handler.
 //
 // # Documentation
