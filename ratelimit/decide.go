@@ -137,9 +137,10 @@ func (l *Limiter) describe(now time.Time, buckets []bucket, v verdict) Decision 
 // backend is what keeps the buckets: a Memory, which needs no interface and no
 // key, or any other store.
 type backend struct {
-	memory *Memory
-	now    time.Duration
-	store  Store
+	memory  *Memory
+	now     time.Duration
+	store   Store
+	timeout time.Duration // for what is given back to the store after an error
 }
 
 func (b backend) take(ctx context.Context, in *bucket, cost int) (State, error) {
@@ -149,9 +150,10 @@ func (b backend) take(ctx context.Context, in *bucket, cost int) (State, error) 
 	return b.store.Take(ctx, in.key, cost, in.rate)
 }
 
-// evaluate takes the cost from all buckets or from none. After a refusal it only
-// looks at the rest, because the caller has to wait for the slowest of them.
-// Shadows are counted when everything else has allowed the request.
+// evaluate takes the cost from all buckets or from none, also where the store
+// fails half way, as far as it still answers. After a refusal it only looks at the
+// rest, because the caller has to wait for the slowest of them. Shadows are counted
+// when everything else has allowed the request.
 func evaluate(ctx context.Context, b backend, buckets []bucket) (verdict, error) {
 	v := verdict{allowed: true, tight: -1, shadowed: -1}
 	shadows := false
@@ -163,6 +165,9 @@ func evaluate(ctx context.Context, b backend, buckets []bucket) (verdict, error)
 		}
 		s, wait, err := b.ask(ctx, in, v.allowed)
 		if err != nil {
+			if v.allowed {
+				b.undo(ctx, buckets[:i])
+			}
 			return verdict{}, err
 		}
 		switch {
@@ -183,6 +188,7 @@ func evaluate(ctx context.Context, b backend, buckets []bucket) (verdict, error)
 		if in := &buckets[i]; shadows && v.allowed && in.policy.Shadow {
 			_, wait, err := b.ask(ctx, in, true)
 			if err != nil {
+				b.undo(ctx, buckets)
 				return verdict{}, err
 			}
 			if wait > 0 && v.shadowed < 0 {
@@ -216,16 +222,25 @@ func (b backend) ask(ctx context.Context, in *bucket, take bool) (State, time.Du
 	return s, in.rate.retry(s, in.cost), nil
 }
 
-// giveBack returns what was taken from the buckets.
+// giveBack returns what was taken from the buckets. An error, the first one, does
+// not keep it from the rest: each may lie on a server of its own.
 func (b backend) giveBack(ctx context.Context, buckets []bucket) error {
+	var first error
 	for i := range buckets {
 		if in := &buckets[i]; !in.policy.Shadow && in.cost > 0 {
-			if _, err := b.take(ctx, in, -in.cost); err != nil {
-				return err
+			if _, err := b.take(ctx, in, -in.cost); err != nil && first == nil {
+				first = err
 			}
 		}
 	}
-	return nil
+	return first
+}
+
+// undo gives back after an error, which may well be that the time was up.
+func (b backend) undo(ctx context.Context, buckets []bucket) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.timeout)
+	defer cancel()
+	_ = b.giveBack(ctx, buckets) // the error before it is the one to tell
 }
 
 // tighter reports whether a leaves the caller less than b.

@@ -90,7 +90,7 @@ func (g *guard) call(ctx context.Context, buckets []bucket, do job) (verdict, er
 			}
 			answers <- a
 		}()
-		a.verdict, a.err = do(ctx, backend{store: g.store}, buckets)
+		a.verdict, a.err = do(ctx, backend{store: g.store, timeout: g.timeout}, buckets)
 	}()
 	select {
 	case a := <-answers:
