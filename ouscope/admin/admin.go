@@ -4,7 +4,7 @@
 //	office, err := admin.New(scoper, store, admin.Options{Audit: audit})
 //	mux.Handle("GET /org-units", scoper.UnitsHandler())
 //	mux.Handle("/org-units/active", scoper.ActiveHandler())
-//	mux.Handle("POST /org-units", scoper.Handler(office.UnitsHandler()))
+//	mux.Handle("/org-units", scoper.Handler(office.UnitsHandler()))
 //	mux.Handle("/org-units/{id}", scoper.Handler(office.UnitsHandler()))
 //	mux.Handle("/role-assignments", scoper.Handler(office.AssignmentsHandler()))
 //	mux.Handle("/role-assignments/{id}", scoper.Handler(office.AssignmentsHandler()))

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/endpoint"
 	"github.com/tenetkit/tenet/internal/httpjson"
 	"github.com/tenetkit/tenet/internal/inherit"
 	"github.com/tenetkit/tenet/internal/pagequery"
@@ -36,18 +36,25 @@ type assignmentBody struct {
 // and "inherit":false for a role on that unit alone, and answers 201; and for
 // DELETE of {id}, which answers 204.
 func (a *Admin) AssignmentsHandler() http.Handler {
+	add := endpoint.New(nil, http.MethodGet, http.MethodPost)
+	list := endpoint.New([]string{"page", "limit"}, http.MethodGet, http.MethodPost)
+	one := endpoint.New(nil, http.MethodDelete)
 	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		id := r.PathValue("id")
-		if id != "" {
-			if err := begin(w, r, http.MethodDelete); err != nil {
-				return err
-			}
-			return a.revoke(w, r, id)
+		serves := list
+		switch {
+		case id != "":
+			serves = one
+		case r.Method == http.MethodPost:
+			serves = add
 		}
-		if err := begin(w, r, http.MethodGet, http.MethodPost); err != nil {
+		if done, err := serves.Begin(w, r); done || err != nil {
 			return err
 		}
-		if r.Method == http.MethodPost {
+		switch {
+		case id != "":
+			return a.revoke(w, r, id)
+		case r.Method == http.MethodPost:
 			return a.grant(w, r)
 		}
 		return a.list(w, r)
@@ -93,18 +100,12 @@ func (a *Admin) grant(w http.ResponseWriter, r *http.Request) error {
 	if err := httpjson.Decode(r, 0, &body); err != nil {
 		return err
 	}
-	for _, member := range []struct {
-		field string
-		value *string
-	}{{"subject", body.Subject}, {"org_unit_id", body.Unit}, {"role", body.Role}} {
-		switch {
-		case member.value == nil || *member.value == "":
-			return required(member.field)
-		case len(*member.value) > 255:
-			return invalid(member.field, "max", member.field+" must have at most 255 bytes")
-		case strings.ContainsFunc(*member.value, unicode.IsControl):
-			return invalid(member.field, "text", member.field+" must not have control characters")
-		}
+	var f failures
+	f.name("subject", body.Subject)
+	f.name("org_unit_id", body.Unit)
+	f.name("role", body.Role)
+	if err := f.err(); err != nil {
+		return err
 	}
 	alone := body.Inherit != nil && !*body.Inherit
 	if err := a.mayGrant(r.Context(), *body.Unit, *body.Role, alone); err != nil {

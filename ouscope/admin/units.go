@@ -7,9 +7,9 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/endpoint"
 	"github.com/tenetkit/tenet/internal/httpjson"
 	"github.com/tenetkit/tenet/internal/inherit"
 	"github.com/tenetkit/tenet/ouscope"
@@ -18,9 +18,11 @@ import (
 // A unitBody is what POST and PUT take. A member that is not there, or null,
 // leaves things as they are.
 type unitBody struct {
+	ID       *string `json:"id"`
 	Name     *string `json:"name"`
 	Slug     *string `json:"slug"`
 	Parent   *string `json:"parent"`
+	Active   *bool   `json:"active"`
 	Disabled *bool   `json:"disabled"`
 }
 
@@ -35,33 +37,51 @@ type unitView struct {
 }
 
 // UnitsHandler returns the handler for POST of the collection, which takes
-// {"name":"Leeds","parent":"uk"} and answers 201 with the new unit, and for PUT
-// of {id}, which takes name, and parent and disabled where they change, and
-// answers 200. Both take a slug, which is made of the name if there is none.
+// {"name":"Leeds","parent":"uk"} and answers 201 with the new unit, and for GET
+// and PUT of {id}, which answer 200. A slug that is empty is made of the name.
+// GET of the collection is [ouscope.Scoper.UnitsHandler], which is better served
+// without the scope in front of it, so that callers find the unit to choose.
+//
+// GET shows the units of the scope, and disabled ones to those who may enable
+// them. PUT takes name, slug, parent and disabled, and what GET answers: id and
+// active have to be what they are. A member that is left out or null, but the
+// name, stays as it is, so that nobody moves or enables a unit by not naming its
+// parent, which GET does not tell everybody, or its state.
 func (a *Admin) UnitsHandler() http.Handler {
+	list := a.scoper.UnitsHandler()
+	all := endpoint.New(nil, http.MethodGet, http.MethodPost)
+	one := endpoint.New(nil, http.MethodGet, http.MethodPut)
 	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		id := r.PathValue("id")
-		method := http.MethodPost
-		if id != "" {
-			method = http.MethodPut
+		serves := all
+		switch {
+		case id != "":
+			serves = one
+		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+			list.ServeHTTP(w, r)
+			return nil
 		}
-		if err := begin(w, r, method); err != nil {
+		if done, err := serves.Begin(w, r); done || err != nil {
 			return err
 		}
-		if id != "" {
+		switch {
+		case id == "":
+			return a.createUnit(w, r)
+		case r.Method == http.MethodPut:
 			return a.changeUnit(w, r, id)
 		}
-		return a.createUnit(w, r)
+		was, err := a.visible(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		return httpjson.Write(w, r, http.StatusOK, view(ouscope.FromContext(r.Context()), was))
 	})
 }
 
 func (a *Admin) createUnit(w http.ResponseWriter, r *http.Request) error {
-	body, err := readUnit(r)
+	body, err := readUnit(r, nil)
 	if err != nil {
 		return err
-	}
-	if body.Parent == nil || *body.Parent == "" {
-		return required("parent")
 	}
 	scope := ouscope.FromContext(r.Context())
 	if err := a.named(r.Context(), *body.Parent); err != nil {
@@ -85,23 +105,33 @@ func (a *Admin) createUnit(w http.ResponseWriter, r *http.Request) error {
 	return httpjson.Write(w, r, http.StatusCreated, view(scope, now))
 }
 
+// visible returns the unit that a path names. A disabled unit is in no scope: who
+// may enable it sees it.
+func (a *Admin) visible(ctx context.Context, id string) (ouscope.Unit, error) {
+	was, found, err := a.unit(ctx, id)
+	if err != nil {
+		return was, err
+	}
+	mayEnable := was.Disabled && inherit.FromContext(ctx).Inherits(was.Parent, a.opts.Role)
+	if !found || !mayEnable && !ouscope.FromContext(ctx).Contains(id) {
+		return was, apierror.NotFound("")
+	}
+	return was, nil
+}
+
 func (a *Admin) changeUnit(w http.ResponseWriter, r *http.Request, id string) error {
-	scope := ouscope.FromContext(r.Context())
-	was, found, err := a.unit(r.Context(), id)
+	was, err := a.visible(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	// A disabled unit is in no scope: who may enable it sees its parent.
-	held := inherit.FromContext(r.Context())
-	if !found || !scope.Contains(id) && !(was.Disabled && held.Inherits(was.Parent, a.opts.Role)) {
-		return apierror.NotFound("")
-	}
+	scope := ouscope.FromContext(r.Context())
 	if !was.Disabled {
 		if err := scope.Check(id, a.opts.Role); err != nil {
 			return err
 		}
 	}
-	body, err := readUnit(r)
+	current := view(scope, was)
+	body, err := readUnit(r, &current)
 	if err != nil {
 		return err
 	}
@@ -143,34 +173,31 @@ func (a *Admin) mayMove(ctx context.Context, was, now ouscope.Unit) error {
 	return nil
 }
 
-// begin answers what is wrong before the body is read.
-func begin(w http.ResponseWriter, r *http.Request, methods ...string) error {
-	if err := httpjson.Methods(w, r, methods...); err != nil {
-		return err
-	}
-	return apierror.CheckAccept(r)
-}
-
-func readUnit(r *http.Request) (unitBody, error) {
+// readUnit reads the body of a POST, or of a PUT of the unit that reads so now.
+func readUnit(r *http.Request, now *unitView) (unitBody, error) {
 	var body unitBody
 	if err := httpjson.Decode(r, 0, &body); err != nil {
 		return body, err
 	}
+	var f failures
+	if body.ID != nil && (now == nil || *body.ID != now.ID) {
+		f.add("id", "read_only", "is set by the server")
+	}
 	if body.Name == nil || strings.TrimSpace(*body.Name) == "" {
-		return body, required("name")
+		f.add("name", "required", "is required")
+	} else {
+		f.text("name", *body.Name)
 	}
-	for field, text := range map[string]*string{"name": body.Name, "slug": body.Slug} {
-		if text == nil {
-			continue
-		}
-		if utf8.RuneCountInString(*text) > 200 {
-			return body, invalid(field, "max", field+" must have at most 200 characters")
-		}
-		if strings.ContainsFunc(*text, unicode.IsControl) {
-			return body, invalid(field, "text", field+" must not have control characters")
-		}
+	if body.Slug != nil {
+		f.text("slug", *body.Slug)
 	}
-	return body, nil
+	if now == nil && (body.Parent == nil || *body.Parent == "") {
+		f.add("parent", "required", "is required")
+	}
+	if body.Active != nil && (now == nil || *body.Active != now.Active) {
+		f.add("active", "read_only", "is set by the server")
+	}
+	return body, f.err()
 }
 
 func (b unitBody) apply(u *ouscope.Unit) {
@@ -201,10 +228,4 @@ func view(scope ouscope.Scope, u ouscope.Unit) unitView {
 		v.Parent = &u.Parent
 	}
 	return v
-}
-
-func required(field string) error { return invalid(field, "required", field+" is required") }
-
-func invalid(field, code, message string) error {
-	return apierror.ValidationFailed(apierror.FieldError{Field: field, Code: code, Message: message})
 }
