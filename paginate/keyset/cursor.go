@@ -123,7 +123,7 @@ func (req Request) cursor(values []any, back, inclusive bool) (string, error) {
 	if maxAge := req.pager.maxAge; maxAge > 0 {
 		plain[0] |= flagExpires
 		// Rounded up, because a cursor of less than a second is of no use.
-		plain = binary.AppendVarint(plain, time.Now().Add(maxAge+time.Second-1).Unix())
+		plain = binary.AppendVarint(plain, time.Now().Add(maxAge).Add(time.Second-1).Unix())
 	}
 	plain, err := req.encodeValues(plain, values)
 	if err != nil {

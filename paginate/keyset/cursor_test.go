@@ -329,6 +329,14 @@ func TestCursorsExpire(t *testing.T) {
 	})
 }
 
+func TestTheLongestAge(t *testing.T) {
+	t.Parallel()
+	p := newPager(t, keyset.Options{MaxAge: math.MaxInt64})
+	if _, err := parse(p, "cursor="+cursorFor(t, p, byName, []any{"Ada", 7}), byName); err != nil {
+		t.Errorf("a cursor with an age of 292 years is refused at once: %v", err)
+	}
+}
+
 func TestOnePositionMakesOneCursor(t *testing.T) {
 	t.Parallel()
 	p := newPager(t, keyset.Options{})
