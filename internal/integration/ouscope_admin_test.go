@@ -181,7 +181,7 @@ func TestAdminOnTheDatabase(t *testing.T) {
 		}
 		mux := http.NewServeMux()
 		mux.Handle("/org-units/active", scoper.ActiveHandler())
-		mux.Handle("POST /org-units", scoper.Handler(office.UnitsHandler()))
+		mux.Handle("/org-units", scoper.Handler(office.UnitsHandler()))
 		mux.Handle("/org-units/{id}", scoper.Handler(office.UnitsHandler()))
 		mux.Handle("/role-assignments", scoper.Handler(office.AssignmentsHandler()))
 		mux.Handle("/role-assignments/{id}", scoper.Handler(office.AssignmentsHandler()))
@@ -213,8 +213,61 @@ func TestAdminOnTheDatabase(t *testing.T) {
 				t.Errorf("step %d = %s, want %s", i, step[0], step[1])
 			}
 		}
-		if created := send("admin", "POST", "/org-units", `{"name":"Leeds","parent":"uk"}`); !strings.HasPrefix(created, "201 /org-units/") {
-			t.Errorf("create = %s, want 201", created)
+		created := send("admin", "POST", "/org-units", `{"name":"Leeds","parent":"uk"}`)
+		location, ok = strings.CutPrefix(created, "201 ")
+		if !ok || !strings.HasPrefix(location, "/org-units/") {
+			t.Fatalf("create = %s, want 201", created)
+		}
+		for i, step := range [][2]string{
+			{send("admin", "GET", location, ""), "200 "},
+			{send("admin", "PUT", location, `{"name":"Leeds","disabled":true}`), "200 "},
+			{send("admin", "GET", location, ""), "200 "},
+			{send("uk", "GET", location, ""), "404 "},
+			{send("admin", "PUT", location, `{"name":"Leeds","disabled":false}`), "200 "},
+			{send("uk", "GET", location, ""), "200 "},
+		} {
+			if step[0] != step[1] {
+				t.Errorf("step %d with the new unit = %s, want %s", i, step[0], step[1])
+			}
+		}
+	})
+}
+
+// A role that the database holds for one unit alone is handed on for that unit
+// alone.
+func TestARoleOnOneUnitAloneInTheDatabase(t *testing.T) {
+	t.Parallel()
+	onEngines(t, func(t *testing.T, dialect string, db *sql.DB) {
+		store := ouStore(t, dialect, db)
+		local := ouscope.Assignment{ID: "local", Organization: "acme", Subject: "local", Unit: "emea", Role: "admin", NoInherit: true}
+		if err := store.Insert(t.Context(), db, ouscopetest.Units(), []ouscope.Assignment{local}); err != nil {
+			t.Fatalf("Insert: %v", err)
+		}
+		scoper := ouScoper(t, store, ouscope.Options{CacheTTL: time.Hour, Implies: map[string][]string{"admin": {"editor"}}})
+		office, err := admin.New(scoper, store, admin.Options{})
+		if err != nil {
+			t.Fatalf("admin.New: %v", err)
+		}
+		units, roles := scoper.Handler(office.UnitsHandler()), scoper.Handler(office.AssignmentsHandler())
+		for _, step := range []struct {
+			h    http.Handler
+			body string
+			want int
+		}{
+			{roles, `{"subject":"local","org_unit_id":"emea","role":"editor","inherit":true}`, 403},
+			{roles, `{"subject":"local","org_unit_id":"emea","role":"editor"}`, 403},
+			{units, `{"name":"Leeds","parent":"emea"}`, 403},
+			{roles, `{"subject":"new","org_unit_id":"emea","role":"editor","inherit":false}`, 201},
+		} {
+			w := httptest.NewRecorder()
+			step.h.ServeHTTP(w, ouRequest(t.Context(), "local", "POST", step.body))
+			if w.Code != step.want {
+				t.Errorf("POST %s = %d %s, want %d", step.body, w.Code, w.Body, step.want)
+			}
+		}
+		scope, err := scoper.For(t.Context(), "new", "")
+		if diff := cmp.Diff([]string{"emea"}, scope.IDs()); err != nil || diff != "" {
+			t.Errorf("the units of new: %v, mismatch (-want +got):\n%s", err, diff)
 		}
 	})
 }
