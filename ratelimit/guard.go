@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -20,7 +21,14 @@ const (
 	// probeEvery is the time between two requests that try a store which is
 	// down. All others do not wait for it.
 	probeEvery = 500 * time.Millisecond
+
+	// maxLeft bounds the calls that go on after nobody waits for them any more.
+	// A client without timeouts of its own would otherwise pile them up for as
+	// long as the store hangs.
+	maxLeft = 1000
 )
+
+var errLeft = errors.New("ratelimit: too many calls of the store do not return")
 
 // A guard stands between a Limiter and a store that can fail. It bounds the wait
 // and remembers that the store is down, so that not every request finds out by
@@ -36,6 +44,7 @@ type guard struct {
 	failures atomic.Int32 // in a row
 	down     atomic.Bool
 	probeAt  atomic.Int64 // nanoseconds since start
+	left     atomic.Int32 // calls that nobody waits for
 	change   sync.Mutex   // orders changes of down and the calls of onOutage
 }
 
@@ -66,6 +75,10 @@ func (g *guard) ask(ctx context.Context, buckets []bucket, do job) (verdict, boo
 	if g.down.Load() && !g.mayProbe() {
 		return verdict{}, false
 	}
+	if g.left.Load() >= maxLeft {
+		g.report(errLeft)
+		return verdict{}, false
+	}
 	v, err := g.call(ctx, buckets, do)
 	g.report(err)
 	return v, err == nil
@@ -81,6 +94,7 @@ func (g *guard) call(ctx context.Context, buckets []bucket, do job) (verdict, er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
 	answers := make(chan answer, 1)
+	var over atomic.Bool // for one side: the call has returned, or was left
 	go func() {
 		defer cancel()
 		var a answer
@@ -89,6 +103,9 @@ func (g *guard) call(ctx context.Context, buckets []bucket, do job) (verdict, er
 				a = answer{err: fmt.Errorf("ratelimit: store panicked: %v", p)}
 			}
 			answers <- a
+			if over.Swap(true) {
+				g.left.Add(-1)
+			}
 		}()
 		a.verdict, a.err = do(ctx, backend{store: g.store, timeout: g.timeout}, buckets)
 	}()
@@ -101,6 +118,9 @@ func (g *guard) call(ctx context.Context, buckets []bucket, do job) (verdict, er
 	case a := <-answers: // the context ended because the call did
 		return a.verdict, a.err
 	default:
+		if !over.Swap(true) {
+			g.left.Add(1)
+		}
 		return verdict{}, ctx.Err()
 	}
 }

@@ -65,3 +65,29 @@ func TestAnOutageThatLosesAllBucketsIsBounded(t *testing.T) {
 		})
 	}
 }
+
+// A client without timeouts hangs for as long as the store does.
+func TestCallsThatDoNotReturnDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty(t)
+		l := guarded(t, store, ratelimit.Options{})
+		back := make(chan struct{})
+		store.fail(func(context.Context) error { <-back; return nil })
+		for range 10_000 {
+			if d, err := l.Check(request("")); !d.Degraded {
+				t.Fatalf("Check = %+v, %v, want it degraded", d, err)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		if got := store.calls.Load(); got > 1000 {
+			t.Errorf("%d calls hang after 83m of an outage, want at most 1000", got)
+		}
+
+		close(back)
+		time.Sleep(time.Second)
+		if d, err := l.Check(request("")); err != nil || d.Degraded {
+			t.Errorf("Check = %+v, %v once the store is back, want it counted there", d, err)
+		}
+	})
+}
