@@ -54,7 +54,7 @@ func TestRefusals(t *testing.T) {
 			"405 for a row":            {call: call{method: "POST", target: "/leads/1", body: `{}`}, status: 405},
 			"405 for the units":        {call: call{method: "DELETE", target: "/org-units"}, status: 405},
 			"405 for a token by GET":   {call: call{target: "/oauth/token"}, status: 405, header: map[string][]string{"Allow": {"POST"}}},
-			"405 for an import by GET": {call: call{target: "/leads/import"}, status: 405, header: map[string][]string{"Allow": {"POST"}}},
+			"405 for an import by GET": {call: call{target: "/leads/import"}, status: 405, header: map[string][]string{"Allow": {"OPTIONS, POST"}}},
 			"406 for health":           {call: call{target: "/healthz", header: map[string]string{"Accept": "text/html"}}, status: 406},
 			"405 for health by POST":   {call: call{method: "POST", target: "/healthz"}, status: 405},
 			"406 for HTML": {

@@ -123,7 +123,7 @@ func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *
 	mux := http.NewServeMux()
 	mux.Handle("POST /oauth/token", tokens.TokenHandler(limiter.Handler))
 	mux.Handle("GET /org-units", known(scoper.UnitsHandler()))
-	mux.Handle("POST /org-units", scoped(office.UnitsHandler()))
+	mux.Handle("/org-units", scoped(office.UnitsHandler()))
 	mux.Handle("/org-units/{id}", scoped(office.UnitsHandler()))
 	mux.Handle("/org-units/active", known(scoper.ActiveHandler()))
 	mux.Handle("/role-assignments", scoped(office.AssignmentsHandler()))
