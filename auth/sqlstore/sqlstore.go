@@ -49,18 +49,10 @@ type Options struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Dialect != sqlite && o.Dialect != postgres {
-		return o, fmt.Errorf("the dialect %q is neither sqlite nor postgres", o.Dialect)
-	}
 	if o.Prefix == "" {
 		o.Prefix = "auth_"
 	}
-	for i, c := range []byte(o.Prefix) {
-		if c != '_' && (c < 'a' || c > 'z') && (i == 0 || c < '0' || c > '9') {
-			return o, fmt.Errorf("the prefix %q has more than lower-case letters, digits and underscores", o.Prefix)
-		}
-	}
-	return o, nil
+	return o, o.tables().Check()
 }
 
 // Store has the clients. Make one with [New].

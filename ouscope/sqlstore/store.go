@@ -27,18 +27,10 @@ type Options struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Dialect != sqlite && o.Dialect != postgres {
-		return o, fmt.Errorf("dialect %q is neither %s nor %s", o.Dialect, sqlite, postgres)
-	}
 	if o.Prefix == "" {
 		o.Prefix = "ou_"
 	}
-	for i, c := range []byte(o.Prefix) {
-		if letter := c >= 'a' && c <= 'z'; !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
-			return o, fmt.Errorf("prefix %q is not made of lower-case letters, digits and _", o.Prefix)
-		}
-	}
-	return o, nil
+	return o, o.tables().Check()
 }
 
 // A Store is a [ouscope.Directory] and a [ouscope.ChoiceStore] in a database. It

@@ -1,0 +1,49 @@
+package sqlschema_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenetkit/tenet/internal/sqlschema"
+)
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		tables sqlschema.Tables
+		want   string // part of the error, or "" for none
+	}{
+		"sqlite":                     {sqlschema.Tables{Dialect: "sqlite", Prefix: "ou_"}, ""},
+		"postgres":                   {sqlschema.Tables{Dialect: "postgres", Prefix: "a1_"}, ""},
+		"no dialect":                 {sqlschema.Tables{Prefix: "ou_"}, "dialect"},
+		"another dialect":            {sqlschema.Tables{Dialect: "mysql", Prefix: "ou_"}, "dialect"},
+		"a digit first":              {sqlschema.Tables{Dialect: "sqlite", Prefix: "1_"}, "prefix"},
+		"capitals":                   {sqlschema.Tables{Dialect: "sqlite", Prefix: "Ou_"}, "prefix"},
+		"what would end a statement": {sqlschema.Tables{Dialect: "sqlite", Prefix: "a;drop table b"}, "prefix"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := tt.tables.Check()
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Check() = %v, want an error about %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	migrations := [][]string{{"CREATE TABLE {prefix}a (b {flag} DEFAULT {off})"}, {"DROP TABLE {prefix}a"}}
+	for dialect, want := range map[string][]string{
+		"sqlite":   {"CREATE TABLE x_a (b integer DEFAULT 0)", "DROP TABLE x_a"},
+		"postgres": {"CREATE TABLE x_a (b boolean DEFAULT false)", "DROP TABLE x_a"},
+	} {
+		got := sqlschema.Tables{Dialect: dialect, Prefix: "x_", Migrations: migrations}.Statements()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: Statements mismatch (-want +got):\n%s", dialect, diff)
+		}
+	}
+}
