@@ -150,7 +150,7 @@ func appendQuery(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {
 		switch c := s[i]; {
-		case c <= ' ', c >= 0x7f, c == '<', c == '>', c == '"', c == '#', c == '\\':
+		case c <= ' ', c >= 0x7f, c == '<', c == '>', c == '"', c == '#', c == '\\', c == '^', c == '`', c >= '{' && c <= '}':
 			b = append(b, '%', hex[c>>4], hex[c&0xF])
 		default:
 			b = append(b, c)
