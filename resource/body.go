@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/nearest"
 	"github.com/tenetkit/tenet/internal/strictjson"
 	"github.com/tenetkit/tenet/resource/internal/rowtype"
 )
@@ -55,7 +56,7 @@ func (d *declaration) membersOf(body []byte) ([]strictjson.Member, error) {
 		if _, ok := d.members[members[i].Name]; !ok {
 			name := shorten(members[i].Name)
 			message := "Unknown field " + name
-			if known := nearest(name, d.inputNames()); known != "" {
+			if known := nearest.Of(name, d.inputNames()); known != "" {
 				message += "; did you mean " + known + "?"
 			}
 			return nil, apierror.BadRequest(name, strictjson.CodeUnknown, message)

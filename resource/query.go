@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/internal/nearest"
 	"github.com/tenetkit/tenet/paginate"
 	"github.com/tenetkit/tenet/resource/internal/rowtype"
 )
@@ -150,9 +151,9 @@ func (q *queries) unknown(name, value string) error {
 func unknownParameter(name string, known, fields []string) error {
 	name = shorten(strings.ToValidUTF8(name, "�"))
 	message := "Unknown parameter " + name
-	if near := nearest(name, known); near != "" {
+	if near := nearest.Of(name, known); near != "" {
 		message += "; did you mean " + near + "?"
-	} else if near := nearest(name, fields); near != "" {
+	} else if near := nearest.Of(name, fields); near != "" {
 		message += "; did you mean filter=" + near + "=...?"
 	}
 	return apierror.BadRequest(name, "unknown", message)
@@ -221,7 +222,7 @@ func (q *queries) noField(parameter, name string, fields []string) error {
 	if name == "" {
 		message = parameter + " must name a field"
 	}
-	if near := nearest(name, fields); near != "" {
+	if near := nearest.Of(name, fields); near != "" {
 		message += "; did you mean " + near + "?"
 	} else {
 		message += "; the fields are " + strings.Join(fields, ", ")

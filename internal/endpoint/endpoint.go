@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/internal/nearest"
 )
 
 // An Endpoint says what is served. It is immutable and safe for concurrent use.
@@ -68,7 +69,7 @@ func (e *Endpoint) query(raw string) error {
 		case name == "" || len(name) > maxEcho || !utf8.ValidString(name):
 			return apierror.BadRequest("query", "unknown", "Unknown parameter; "+e.takes())
 		default:
-			if near := e.nearest(name); near != "" {
+			if near := nearest.Of(name, e.parameters); near != "" {
 				return apierror.BadRequest(name, "unknown", "Unknown parameter "+name+"; did you mean "+near+"?")
 			}
 			return apierror.BadRequest(name, "unknown", "Unknown parameter "+name+"; "+e.takes())
@@ -82,41 +83,4 @@ func (e *Endpoint) takes() string {
 		return "this endpoint takes none"
 	}
 	return "this endpoint takes " + strings.Join(e.parameters, " and ")
-}
-
-// nearest returns the parameter that was probably meant: in another case, or with
-// at most two letters changed, added or left out.
-func (e *Endpoint) nearest(word string) string {
-	best, at := "", 3
-	for _, name := range e.parameters {
-		if strings.EqualFold(name, word) {
-			return name
-		}
-		if d := distance(word, name); d < at && 2*d < len(name) {
-			best, at = name, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			next := min(row[j], row[j+1]) + 1
-			if a[i] == b[j] {
-				next = min(next, diagonal)
-			} else {
-				next = min(next, diagonal+1)
-			}
-			diagonal, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
 }

@@ -144,50 +144,6 @@ func Label(path string) string {
 	return strings.Join(words, " ") + quoted
 }
 
-// nearest returns the field that a sender probably meant: the name in another
-// case, or one that is a slip or two of the keyboard away.
-func (sh *shape) nearest(name string) string {
-	if len(name) > maxName {
-		return ""
-	}
-	best, at := "", 3
-	for _, known := range sh.names {
-		if strings.EqualFold(known, name) {
-			return known
-		}
-		if d := distance(name, known); d < at && 3*d <= len(known) {
-			best, at = known, d
-		}
-	}
-	return best
-}
-
-// distance counts the slips between two names: a byte changed, added, left out,
-// or swapped with its neighbour.
-func distance(a, b string) int {
-	var before []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		next := make([]int, len(b)+1)
-		next[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next[j+1] = min(next[j]+1, row[j+1]+1, row[j]+cost)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				next[j+1] = min(next[j+1], before[j-1]+1)
-			}
-		}
-		before, row = row, next
-	}
-	return row[len(b)]
-}
-
 func sortedNames(fields map[string]field) []string {
 	names := make([]string, 0, len(fields))
 	for name := range fields {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"strconv"
+
+	"github.com/tenetkit/tenet/internal/nearest"
 )
 
 // scanner walks over data once. It holds no pointers but those to data, so that
@@ -202,7 +204,7 @@ func (s *scanner) member(e edge, offset int, name []byte) (elem edge, index int,
 	f, ok := e.shape.fields[string(name)]
 	if !ok {
 		message := "Unknown field " + shorten(string(name))
-		if near := e.shape.nearest(string(name)); near != "" {
+		if near := nearest.Of(string(name), e.shape.names); near != "" {
 			message += ", did you mean " + near + "?"
 		}
 		return edge{}, 0, s.fail(CodeUnknown, offset, s.where(), message)
