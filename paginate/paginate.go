@@ -64,7 +64,7 @@ type Options struct {
 	// refused. If zero, 25,000,000, which admits page 999,999 at a limit of
 	// 25. If negative, there is no bound but that of page itself,
 	// 2,147,483,647. The Link of a list with more rows than that may still
-	// name such a page as its last.
+	// name such a page as its next or last.
 	MaxOffset int64
 }
 
