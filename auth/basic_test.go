@@ -189,6 +189,48 @@ func TestSeenCredentialsEnd(t *testing.T) {
 }
 
 // While one secret replaces another, both are good.
+// A hash that ended once and lives again under a later entry still counts.
+func TestOneHashListedTwice(t *testing.T) {
+	t.Parallel()
+	b := newBasic(t, auth.BasicOptions{}, auth.Client{ID: "bob", Secrets: []auth.Secret{
+		{Hash: bcryptHash(), NotAfter: time.Now().Add(-time.Hour)}, {Hash: bcryptHash()},
+	}})
+	if _, err := b.Authenticate(request(basicField("bob", "open sesame"))); err != nil {
+		t.Errorf("Authenticate = %v, want the live entry to count", err)
+	}
+}
+
+// While a check against the old secrets is under way, one against the new ones does
+// not take over its result.
+func TestRotationDuringAHash(t *testing.T) {
+	t.Parallel()
+	slow := string(must(bcrypt.GenerateFromPassword([]byte("something else"), 11)))
+	var reads atomic.Int32
+	read := make(chan struct{})
+	b := must(auth.NewBasic(func(context.Context, string) (auth.Client, error) {
+		if reads.Add(1) == 1 {
+			defer close(read)
+			return auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: slow}}}, nil
+		}
+		return auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: slow}, {Hash: bcryptHash()}}}, nil
+	}, auth.BasicOptions{}))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := b.Authenticate(request(basicField("bob", "open sesame"))); err == nil {
+			t.Error("Authenticate before the rotation = nil, want an error")
+		}
+	})
+	<-read
+	for range 5 {
+		wg.Go(func() {
+			if _, err := b.Authenticate(request(basicField("bob", "open sesame"))); err != nil {
+				t.Errorf("Authenticate after the rotation = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestRotationOfSecrets(t *testing.T) {
 	t.Parallel()
 	old, oldHash := auth.GenerateSecret()

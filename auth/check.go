@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,7 +50,7 @@ func (c *check) run(try attempt) error {
 		secrets = c.decoy.secrets
 	}
 	basic, secret, now := c.Basic, c.s.secret, c.now // so that c stays off the heap
-	hash, err := basic.queue.do(c.r.Context(), key, func() (string, error) { return basic.match(secrets, secret, now) })
+	hash, err := basic.queue.do(c.r.Context(), flightKey(key, secrets), func() (string, error) { return basic.match(secrets, secret, now) })
 	switch {
 	case errors.Is(err, errHash) && hash == "":
 		return fmt.Errorf("auth: client %q: wrong secret, and the %w", c.s.id, err)
@@ -66,6 +67,20 @@ func (c *check) run(try attempt) error {
 		c.outdated(c.r.Context(), string(c.s.id), hash, string(c.s.secret))
 	}
 	return nil
+}
+
+// flightKey tells apart the checks of one credential before and after the client's
+// secrets have changed: what one finds is no answer to the other.
+func flightKey(credential digest, secrets []Secret) digest {
+	h := sha256.New()
+	h.Write(credential[:])
+	for i := range secrets {
+		h.Write([]byte(secrets[i].Hash))
+		h.Write([]byte{0})
+	}
+	var key digest
+	h.Sum(key[:0])
+	return key
 }
 
 // remembered reports whether the secret was checked before, against a hash that
@@ -111,8 +126,8 @@ func (b *Basic) learn(kind hashKind, hash string) {
 // has reports whether the hash is still that of a live secret.
 func has(secrets []Secret, hash string, now time.Time) bool {
 	for i := range secrets {
-		if secrets[i].Hash == hash {
-			return secrets[i].live(now)
+		if secrets[i].Hash == hash && secrets[i].live(now) {
+			return true
 		}
 	}
 	return false

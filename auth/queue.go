@@ -50,7 +50,7 @@ func (q *hashQueue) do(ctx context.Context, key digest, f func() (string, error)
 		q.mu.Unlock()
 		return "", errBusy
 	}
-	mine := &flight{done: make(chan struct{})}
+	mine := &flight{done: make(chan struct{}), err: errBusy} // if f panics
 	q.flights[key] = mine
 	q.mu.Unlock()
 	defer func() {
