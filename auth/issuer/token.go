@@ -222,7 +222,16 @@ func validScope(scope string) bool {
 	return scope != ""
 }
 
-func join(scopes []string) string { return strings.Join(scopes, " ") }
+func malformed(scope string) bool { return !validScope(scope) }
+
+// join returns the scopes as a token has them. One that is malformed is left out:
+// with a space in it, it would become two that nobody granted.
+func join(scopes []string) string {
+	if slices.ContainsFunc(scopes, malformed) {
+		scopes = slices.DeleteFunc(slices.Clone(scopes), malformed)
+	}
+	return strings.Join(scopes, " ")
+}
 
 // withOwn adds the service's own claims to those of the token.
 func (i *Issuer) withOwn(body jwt.Claims, p auth.Principal) (jwt.Claims, error) {
