@@ -90,6 +90,9 @@ func TestParseRefuses(t *testing.T) {
 		"a private key":               `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}`,
 		"padding":                     `{"kty":"oct","k":"AAA="}`,
 		"an exponent of eight bytes":  `{"kty":"RSA","n":"AQAB","e":"AQAAAAAAAAE"}`,
+		"an exponent of zero":         `{"kty":"RSA","n":"AQAB","e":"AA"}`,
+		"an even exponent":            `{"kty":"RSA","n":"AQAB","e":"BA"}`,
+		"a modulus of zero":           `{"kty":"RSA","n":"AA","e":"AQAB"}`,
 		"a point that is not on it":   `{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`,
 		"a short coordinate":          `{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}`,
 		"a curve nobody signs with":   `{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
@@ -123,6 +126,7 @@ func TestParseSetSkips(t *testing.T) {
 func FuzzParseSet(f *testing.F) {
 	f.Add([]byte(`{"keys":[` + rfc7638 + `,` + rfc8037 + `]}`))
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AA"},{"kty":"RSA","n":"AA","e":"AQAB"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		keys, skipped, err := jwk.ParseSet(data)
 		if err != nil {

@@ -130,7 +130,11 @@ func (o object) rsa() (*rsa.PublicKey, error) {
 	if len(e) > 4 || len(e) == 4 && e[0] > 0x7f {
 		return nil, errors.New("jwk: the RSA exponent is too large")
 	}
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}, nil
+	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
+	if key.N.Sign() == 0 || key.E < 3 || key.E%2 == 0 {
+		return nil, errors.New("jwk: the RSA modulus is zero or the exponent is not odd and above 2")
+	}
+	return key, nil
 }
 
 func (o object) ec() (*ecdsa.PublicKey, error) {
