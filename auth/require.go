@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -14,9 +15,9 @@ import (
 // no credentials of its scheme, so that the next one is asked.
 var ErrNoCredentials = errors.New("auth: no credentials")
 
-// An Authenticator checks the credentials of one scheme. [Basic] and [JWT] are
-// two; write another for what you have besides, such as access tokens told apart
-// by a prefix. Both methods are called by many goroutines at once.
+// An Authenticator checks the credentials of one scheme. [Basic], [JWT] and the
+// Tokens of auth/opaque are some; write another for what you have besides, such as
+// keys in a field of their own. Both methods are called by many goroutines at once.
 type Authenticator interface {
 	// Authenticate returns who sent r. It returns [ErrNoCredentials] if r carries
 	// no credentials of this scheme, an [*apierror.Error] to be answered as it
@@ -29,7 +30,8 @@ type Authenticator interface {
 
 	// Challenge returns the WWW-Authenticate field of the scheme for a 401. The
 	// err is what Authenticate returned; it is ErrNoCredentials if another
-	// scheme's credentials were refused or none came.
+	// scheme's credentials were refused or none came. Of several Authenticators
+	// of one scheme the first speaks, or the one that refused.
 	Challenge(err error) string
 }
 
@@ -68,12 +70,11 @@ func (o Options) Require(authenticators ...Authenticator) func(http.Handler) htt
 		if a == nil || reflect.ValueOf(a).Kind() == reflect.Pointer && reflect.ValueOf(a).IsNil() {
 			panic("auth: Require: an Authenticator is nil")
 		}
-		g.challenges = append(g.challenges, a.Challenge(ErrNoCredentials))
 		check, ours := a.(pointerAuthenticator)
 		if !ours {
 			check = byValue{a}
 		}
-		g.entries = append(g.entries, &entry{authenticator: a, check: check, ours: ours})
+		g.entries = append(g.entries, &entry{authenticator: a, check: check, ours: ours, place: g.place(a)})
 	}
 	if len(g.entries) == 0 {
 		panic("auth: Require: no Authenticator is given")
@@ -84,6 +85,21 @@ func (o Options) Require(authenticators ...Authenticator) func(http.Handler) htt
 			g.serve(w, r, next)
 		})
 	}
+}
+
+// place returns where among the challenges that of the Authenticator is. Those of
+// one scheme share a place: a caller is to choose between schemes, and what tells
+// the tokens of one scheme apart is no business of the challenge.
+func (g *gate) place(a Authenticator) int {
+	challenge := a.Challenge(ErrNoCredentials)
+	scheme, _, _ := strings.Cut(challenge, " ")
+	for i, known := range g.challenges {
+		if other, _, _ := strings.Cut(known, " "); strings.EqualFold(scheme, other) {
+			return i
+		}
+	}
+	g.challenges = append(g.challenges, challenge)
+	return len(g.challenges) - 1
 }
 
 type byValue struct{ Authenticator }
@@ -100,7 +116,7 @@ func (b byValue) authenticate(r *http.Request) (*Principal, error) {
 type gate struct {
 	opts       Options
 	entries    []*entry
-	challenges []string // of all entries, when no credentials came
+	challenges []string // one for each scheme, when no credentials came
 	anonymous  *apierror.Error
 }
 
@@ -108,6 +124,7 @@ type entry struct {
 	authenticator Authenticator
 	check         pointerAuthenticator
 	ours          bool                    // so that its errors can be compared
+	place         int                     // of its challenge
 	refusal       atomic.Pointer[refusal] // the last one: most are alike
 }
 
@@ -117,7 +134,7 @@ type refusal struct {
 }
 
 func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	for i, e := range g.entries {
+	for _, e := range g.entries {
 		p, err := e.check.authenticate(r)
 		if err == nil {
 			if g.opts.Audit != nil {
@@ -134,7 +151,7 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 			apierror.Write(w, r, answer)
 			return
 		}
-		apierror.Write(w, r, g.refuse(i, err))
+		apierror.Write(w, r, g.refuse(e, err))
 		return
 	}
 	if g.opts.Optional && len(r.Header["Authorization"]) == 0 {
@@ -152,15 +169,14 @@ func (g *gate) audit(r *http.Request, err error) {
 	}
 }
 
-// refuse returns the 401 for credentials that entry i did not accept. Only its
-// own challenge says so.
-func (g *gate) refuse(i int, err error) *apierror.Error {
-	e := g.entries[i]
+// refuse returns the 401 for credentials that the entry did not accept. Only the
+// challenge of its scheme says so.
+func (g *gate) refuse(e *entry, err error) *apierror.Error {
 	if last := e.refusal.Load(); last != nil && e.ours && last.err == err { //nolint:errorlint // the very same one
 		return last.answer
 	}
 	challenges := slices.Clone(g.challenges)
-	challenges[i] = e.authenticator.Challenge(err)
+	challenges[e.place] = e.authenticator.Challenge(err)
 	answer := apierror.Unauthorized(challenges...).Wrap(err)
 	if e.ours {
 		e.refusal.Store(&refusal{err, answer})
