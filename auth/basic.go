@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/auth/internal/httpauth"
+	"github.com/tenetkit/tenet/auth/internal/phc"
 )
 
 var (
@@ -95,7 +97,7 @@ type Basic struct {
 }
 
 type decoy struct {
-	kind    hashKind
+	kind    phc.Kind
 	secrets []Secret
 }
 
@@ -108,7 +110,7 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 	if opts.MaxHashes < 0 || opts.MaxWaiting < 0 {
 		return nil, errors.New("auth: NewBasic: MaxHashes or MaxWaiting is negative")
 	}
-	realm, err := quoteRealm(opts.Realm)
+	realm, err := httpauth.QuoteRealm(opts.Realm)
 	if err != nil {
 		return nil, fmt.Errorf("auth: NewBasic: %w", err)
 	}
@@ -116,7 +118,7 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 	if hash == "" {
 		_, hash = GenerateSecret()
 	}
-	parsed, err := parseHash(hash)
+	parsed, err := phc.Parse(hash)
 	if err != nil {
 		return nil, fmt.Errorf("auth: NewBasic: Decoy: %w", err)
 	}
@@ -132,7 +134,7 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 	if opts.Address != nil {
 		b.brakes.alone = newBrake(opts.MaxAddressFailures, defaultAddressFailures)
 	}
-	b.decoy.Store(&decoy{parsed.kind, []Secret{{Hash: hash}}})
+	b.decoy.Store(&decoy{parsed.Kind, []Secret{{Hash: hash}}})
 	b.scratch.New = func() any { return &basicScratch{} }
 	_, _ = rand.Read(b.cacheKey[:]) // never fails
 	hashes := opts.MaxHashes

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/tenetkit/tenet/auth/internal/phc"
 )
 
 // check is that of one secret.
@@ -28,13 +30,13 @@ func (c *check) run(try attempt) error {
 		if !secret.live(c.now) {
 			continue
 		}
-		fast, ok := matchesFast(secret.Hash, c.s.secret)
+		fast, ok := phc.MatchesFast(secret.Hash, c.s.secret)
 		if ok {
 			return nil
 		}
 		slow = slow || !fast
 	}
-	if !slow && c.decoy.kind == hashSHA256 {
+	if !slow && c.decoy.kind == phc.SHA256 {
 		return errWrongSecret
 	}
 	key := c.s.digest(&c.cacheKey)
@@ -52,7 +54,7 @@ func (c *check) run(try attempt) error {
 	basic, secret, now := c.Basic, c.s.secret, c.now // so that c stays off the heap
 	hash, err := basic.queue.do(c.r.Context(), flightKey(key, secrets), func() (string, error) { return basic.match(secrets, secret, now) })
 	switch {
-	case errors.Is(err, errHash) && hash == "":
+	case errors.Is(err, phc.ErrFormat) && hash == "":
 		return fmt.Errorf("auth: client %q: wrong secret, and the %w", c.s.id, err)
 	case err != nil && hash == "":
 		return err
@@ -63,7 +65,7 @@ func (c *check) run(try attempt) error {
 		return nil // for the caller to refuse
 	}
 	c.verified.put(&key, hash)
-	if c.outdated != nil && outdated(hash) {
+	if c.outdated != nil && phc.Outdated(hash) {
 		c.outdated(c.r.Context(), string(c.s.id), hash, string(c.s.secret))
 	}
 	return nil
@@ -99,16 +101,16 @@ func (c *check) remembered(key *digest) bool {
 func (b *Basic) match(secrets []Secret, secret []byte, now time.Time) (match string, broken error) {
 	for i := range secrets {
 		stored := &secrets[i]
-		h, err := parseHash(stored.Hash)
+		h, err := phc.Parse(stored.Hash)
 		if err != nil {
 			broken = err
 			continue
 		}
-		if h.kind == hashSHA256 || !stored.live(now) {
+		if h.Kind == phc.SHA256 || !stored.live(now) {
 			continue
 		}
-		b.learn(h.kind, stored.Hash)
-		if h.matches(secret) && match == "" {
+		b.learn(h.Kind, stored.Hash)
+		if h.Matches(secret) && match == "" {
 			match = stored.Hash
 		}
 	}
@@ -116,7 +118,7 @@ func (b *Basic) match(secrets []Secret, secret []byte, now time.Time) (match str
 }
 
 // learn makes the hash the decoy if it is costlier than the one at hand.
-func (b *Basic) learn(kind hashKind, hash string) {
+func (b *Basic) learn(kind phc.Kind, hash string) {
 	d := b.decoy.Load()
 	if b.learns && kind > d.kind {
 		b.decoy.CompareAndSwap(d, &decoy{kind, []Secret{{Hash: hash}}})

@@ -36,15 +36,3 @@ var (
 	StringValue  = stringValue
 	StringValues = stringValues
 )
-
-// ParseHash reads a stored hash.
-func ParseHash(text string) error {
-	_, err := parseHash(text)
-	return err
-}
-
-// HashMatches reports whether the hash is that of the secret.
-func HashMatches(text, secret string) bool {
-	h, err := parseHash(text)
-	return err == nil && h.matches([]byte(secret))
-}

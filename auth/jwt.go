@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/auth/internal/httpauth"
 )
 
 // JWTOptions adjusts [NewJWT]. The zero value is safe for production.
@@ -57,7 +58,7 @@ type JWT struct {
 	scratch  sync.Pool
 	header   atomic.Pointer[knownHeader]
 
-	challengeNone, challengeRequest, challengeToken string
+	challenge httpauth.Challenge
 }
 
 // verifiedToken is what is remembered of a token.
@@ -78,7 +79,7 @@ const (
 // none, if one lacks a required field or is named twice, if an algorithm is
 // unknown or no key serves it, and for keys that [NewKeySet] refuses.
 func NewJWT(opts JWTOptions, issuers ...Issuer) (*JWT, error) {
-	realm, err := quoteRealm(opts.Realm)
+	challenge, err := httpauth.NewChallenge(opts.Realm)
 	if err != nil {
 		return nil, fmt.Errorf("auth: NewJWT: %w", err)
 	}
@@ -89,15 +90,13 @@ func NewJWT(opts JWTOptions, issuers ...Issuer) (*JWT, error) {
 		return nil, errors.New("auth: NewJWT: MaxSize is negative")
 	}
 	j := &JWT{
-		maxSize:          opts.MaxSize,
-		leeway:           opts.Leeway,
-		grace:            opts.Leeway,
-		revoked:          opts.Revoked,
-		onCache:          opts.OnCache,
-		verified:         newCache[*verifiedToken](opts.CacheSize),
-		challengeNone:    schemeBearer + ` realm=` + realm,
-		challengeRequest: schemeBearer + ` realm=` + realm + `, error="invalid_request"`,
-		challengeToken:   schemeBearer + ` realm=` + realm + `, error="invalid_token"`,
+		maxSize:   opts.MaxSize,
+		leeway:    opts.Leeway,
+		grace:     opts.Leeway,
+		revoked:   opts.Revoked,
+		onCache:   opts.OnCache,
+		verified:  newCache[*verifiedToken](opts.CacheSize),
+		challenge: challenge,
 	}
 	switch {
 	case opts.Leeway == 0:
@@ -143,15 +142,7 @@ func unavailable(err error) error {
 }
 
 // Challenge implements [Authenticator] with the error codes of RFC 6750.
-func (j *JWT) Challenge(err error) string {
-	switch {
-	case errors.Is(err, ErrNoCredentials):
-		return j.challengeNone
-	case errors.Is(err, errSeveral):
-		return j.challengeRequest
-	}
-	return j.challengeToken
-}
+func (j *JWT) Challenge(err error) string { return j.challenge.For(err, ErrNoCredentials) }
 
 // Authenticate implements [Authenticator]. The error wraps one of golang-jwt,
 // such as jwt.ErrTokenExpired, if that says what is wrong.

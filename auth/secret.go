@@ -2,13 +2,11 @@ package auth
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/crypto/argon2"
+	"github.com/tenetkit/tenet/auth/internal/phc"
 )
 
 // A Secret is one of the secrets of a [Client], as it is stored.
@@ -28,17 +26,8 @@ type Secret struct {
 // hash is enough for it.
 func GenerateSecret() (secret, hash string) {
 	secret = rand.Text()
-	sum := sha256.Sum256([]byte(secret))
-	return secret, "$sha256$" + phcBase64.EncodeToString(sum[:])
+	return secret, phc.Fast(secret)
 }
-
-// The parameters of new hashes: OWASP's first choice, 19 MiB and two rounds.
-const (
-	argonMemory = 19 * 1024
-	argonTime   = 2
-	argonLanes  = 1
-	argonSize   = 32
-)
 
 // HashSecret returns the argon2id hash to store for a secret that a person has
 // chosen. It fails for what [Basic] would refuse: an empty secret, one of more
@@ -50,11 +39,7 @@ func HashSecret(secret string) (string, error) {
 	if !sound([]byte(secret)) {
 		return "", errors.New("auth: HashSecret: a secret is UTF-8 without control characters")
 	}
-	var salt [16]byte
-	_, _ = rand.Read(salt[:]) // never fails
-	sum := argon2.IDKey([]byte(secret), salt[:], argonTime, argonMemory, argonLanes, argonSize)
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonLanes,
-		phcBase64.EncodeToString(salt[:]), phcBase64.EncodeToString(sum)), nil
+	return phc.New(secret), nil
 }
 
 const (

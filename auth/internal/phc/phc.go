@@ -1,8 +1,11 @@
-package auth
+// Package phc reads, checks and makes the hashes of secrets in the PHC string
+// format.
+package phc
 
 import (
 	"crypto/hmac"
 	"crypto/pbkdf2"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
@@ -17,21 +20,23 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-var errHash = errors.New("hash is not $sha256$, $argon2id$, $pbkdf2-sha256$, $pbkdf2-sha512$ or bcrypt's, or out of bounds")
+// ErrFormat is the error of [Parse].
+var ErrFormat = errors.New("hash is not $sha256$, $argon2id$, $pbkdf2-sha256$, $pbkdf2-sha512$ or bcrypt's, or out of bounds")
 
-// hashKind orders the kinds by what a check costs.
-type hashKind uint8
+// A Kind is a way to hash. They are ordered by what a check costs.
+type Kind uint8
 
+// The kinds. SHA256 is the only fast one.
 const (
-	hashSHA256 hashKind = iota
-	hashPBKDF2
-	hashArgon2id
-	hashBcrypt
+	SHA256 Kind = iota
+	PBKDF2
+	Argon2id
+	Bcrypt
 )
 
-// secretHash is a parsed PHC string.
-type secretHash struct {
-	kind   hashKind
+// A Hash is a parsed PHC string.
+type Hash struct {
+	Kind   Kind
 	text   string // of bcrypt
 	salt   []byte
 	sum    []byte
@@ -51,47 +56,47 @@ const (
 	maxBcryptSize = 72 // bcrypt looks at no more
 )
 
-var phcBase64 = base64.RawStdEncoding.Strict()
+var base64Strict = base64.RawStdEncoding.Strict()
 
-// parseHash reads a stored hash:
+// Parse reads a stored hash:
 //
 //	$sha256$<sum>
 //	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<sum>
 //	$pbkdf2-sha256$i=600000$<salt>$<sum>
 //	$2b$10$<salt and sum>
-func parseHash(text string) (h secretHash, err error) {
+func Parse(text string) (h Hash, err error) {
 	rest, ok := strings.CutPrefix(text, "$")
 	if !ok {
-		return h, errHash
+		return h, ErrFormat
 	}
 	name, rest, _ := strings.Cut(rest, "$")
 	switch name {
 	case "sha256":
-		h.kind = hashSHA256
-		h.sum, ok = phcBytes(rest, sha256.Size, sha256.Size)
+		h.Kind = SHA256
+		h.sum, ok = decode(rest, sha256.Size, sha256.Size)
 	case "argon2id":
-		h.kind = hashArgon2id
+		h.Kind = Argon2id
 		ok = h.argon2id(rest)
 	case "pbkdf2-sha256":
-		h.kind, h.hash = hashPBKDF2, sha256.New
+		h.Kind, h.hash = PBKDF2, sha256.New
 		ok = h.pbkdf2(rest)
 	case "pbkdf2-sha512":
-		h.kind, h.hash = hashPBKDF2, sha512.New
+		h.Kind, h.hash = PBKDF2, sha512.New
 		ok = h.pbkdf2(rest)
 	case "2a", "2b", "2y":
-		h.kind, h.text = hashBcrypt, text
+		h.Kind, h.text = Bcrypt, text
 		cost, err := bcrypt.Cost([]byte(text))
 		ok = err == nil && len(text) == 60 && cost <= maxBcryptCost
 	default:
 		ok = false
 	}
 	if !ok {
-		return secretHash{}, errHash
+		return Hash{}, ErrFormat
 	}
 	return h, nil
 }
 
-func (h *secretHash) argon2id(rest string) bool {
+func (h *Hash) argon2id(rest string) bool {
 	rest, ok := strings.CutPrefix(rest, "v="+strconv.Itoa(argon2.Version)+"$")
 	if !ok {
 		return false
@@ -99,9 +104,9 @@ func (h *secretHash) argon2id(rest string) bool {
 	params, rest, _ := strings.Cut(rest, "$")
 	m, params, _ := strings.Cut(params, ",")
 	t, p, _ := strings.Cut(params, ",")
-	memory, okM := phcNumber(m, "m=", maxMemory)
-	rounds, okT := phcNumber(t, "t=", maxTime)
-	lanes, okP := phcNumber(p, "p=", 255)
+	memory, okM := number(m, "m=", maxMemory)
+	rounds, okT := number(t, "t=", maxTime)
+	lanes, okP := number(p, "p=", 255)
 	if !okM || !okT || !okP || memory < 8*lanes {
 		return false
 	}
@@ -109,31 +114,31 @@ func (h *secretHash) argon2id(rest string) bool {
 	return h.saltAndSum(rest)
 }
 
-func (h *secretHash) pbkdf2(rest string) bool {
+func (h *Hash) pbkdf2(rest string) bool {
 	params, rest, _ := strings.Cut(rest, "$")
 	var ok bool
-	h.rounds, ok = phcNumber(params, "i=", maxRounds)
+	h.rounds, ok = number(params, "i=", maxRounds)
 	return ok && h.saltAndSum(rest)
 }
 
-func (h *secretHash) saltAndSum(rest string) bool {
+func (h *Hash) saltAndSum(rest string) bool {
 	salt, sum, _ := strings.Cut(rest, "$")
 	var okSalt, okSum bool
-	h.salt, okSalt = phcBytes(salt, 8, 64)
-	h.sum, okSum = phcBytes(sum, 16, 64)
+	h.salt, okSalt = decode(salt, 8, 64)
+	h.sum, okSum = decode(sum, 16, 64)
 	return okSalt && okSum
 }
 
-func phcBytes(text string, least, most int) ([]byte, bool) {
-	if len(text) > phcBase64.EncodedLen(most) || strings.ContainsAny(text, "\r\n") {
+func decode(text string, least, most int) ([]byte, bool) {
+	if len(text) > base64Strict.EncodedLen(most) || strings.ContainsAny(text, "\r\n") {
 		return nil, false
 	}
-	b, err := phcBase64.DecodeString(text)
+	b, err := base64Strict.DecodeString(text)
 	return b, err == nil && len(b) >= least && len(b) <= most
 }
 
-// phcNumber reads a parameter from 1 to most, without leading zeros.
-func phcNumber(text, prefix string, most int) (int, bool) {
+// number reads a parameter from 1 to most, without leading zeros.
+func number(text, prefix string, most int) (int, bool) {
 	digits, ok := strings.CutPrefix(text, prefix)
 	if !ok || len(digits) == 0 || len(digits) > 9 || digits[0] == '0' {
 		return 0, false
@@ -148,20 +153,20 @@ func phcNumber(text, prefix string, most int) (int, bool) {
 	return n, n <= most
 }
 
-// matches reports whether the hash is that of the secret. The time it takes does
+// Matches reports whether the hash is that of the secret. The time it takes does
 // not depend on how much of it is right.
-func (h *secretHash) matches(secret []byte) bool {
-	switch h.kind {
-	case hashSHA256:
+func (h *Hash) Matches(secret []byte) bool {
+	switch h.Kind {
+	case SHA256:
 		sum := sha256.Sum256(secret)
 		return hmac.Equal(sum[:], h.sum)
-	case hashArgon2id:
+	case Argon2id:
 		sum := argon2.IDKey(secret, h.salt, uint32(h.rounds), h.memory, h.lanes, uint32(len(h.sum)))
 		return hmac.Equal(sum, h.sum)
-	case hashPBKDF2:
+	case PBKDF2:
 		sum, err := pbkdf2.Key(h.hash, string(secret), h.salt, h.rounds, len(h.sum))
 		return err == nil && hmac.Equal(sum, h.sum)
-	case hashBcrypt:
+	case Bcrypt:
 		// A longer secret is cut, and checked all the same for the sake of time.
 		tooLong := len(secret) > maxBcryptSize
 		err := bcrypt.CompareHashAndPassword([]byte(h.text), secret[:min(len(secret), maxBcryptSize)])
@@ -170,33 +175,48 @@ func (h *secretHash) matches(secret []byte) bool {
 	return false
 }
 
-// outdated reports whether a slow hash is weaker than what HashSecret makes:
-// of another kind, or with parameters below its own.
-func outdated(text string) bool {
-	h, err := parseHash(text)
-	return err == nil && (h.kind != hashArgon2id || h.memory < argonMemory || h.rounds < argonTime)
-}
-
-// checkHash is for messages: it names the hash by its place, never by its text.
-func checkHash(text string) error {
-	if _, err := parseHash(text); err != nil {
-		return fmt.Errorf("its %w", err)
-	}
-	return nil
+// Outdated reports whether a slow hash is weaker than those that [New] makes: of
+// another kind, or with parameters below its own.
+func Outdated(text string) bool {
+	h, err := Parse(text)
+	return err == nil && (h.Kind != Argon2id || h.memory < argonMemory || h.rounds < argonTime)
 }
 
 const fastPrefix = "$sha256$"
 
-// matchesFast reports whether the hash is a $sha256$ one, and if so, whether it
-// is that of the secret.
-func matchesFast(text string, secret []byte) (fast, ok bool) {
+// MatchesFast reports whether the hash is a $sha256$ one, and if so, whether it is
+// that of the secret. It allocates nothing.
+func MatchesFast(text string, secret []byte) (fast, ok bool) {
 	const size = len(fastPrefix) + 43
 	if len(text) != size || text[:len(fastPrefix)] != fastPrefix {
 		return false, false
 	}
 	sum := sha256.Sum256(secret)
 	var want, have [43]byte
-	phcBase64.Encode(want[:], sum[:])
+	base64Strict.Encode(want[:], sum[:])
 	copy(have[:], text[len(fastPrefix):])
 	return true, subtle.ConstantTimeCompare(want[:], have[:]) == 1
+}
+
+// Fast returns the $sha256$ hash of a secret that nobody can guess.
+func Fast(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return fastPrefix + base64Strict.EncodeToString(sum[:])
+}
+
+// The parameters of new hashes: OWASP's first choice, 19 MiB and two rounds.
+const (
+	argonMemory = 19 * 1024
+	argonTime   = 2
+	argonLanes  = 1
+	argonSize   = 32
+)
+
+// New returns the argon2id hash of a secret, under a new salt.
+func New(secret string) string {
+	var salt [16]byte
+	_, _ = rand.Read(salt[:]) // never fails
+	sum := argon2.IDKey([]byte(secret), salt[:], argonTime, argonMemory, argonLanes, argonSize)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonLanes,
+		base64Strict.EncodeToString(salt[:]), base64Strict.EncodeToString(sum))
 }
