@@ -44,8 +44,8 @@
 // # Subpackages
 //
 // auth/issuer issues tokens and publishes their keys, auth/jwks finds the keys of
-// other issuers, auth/sqlstore keeps clients in a database, auth/authtest tests
-// services that this package guards.
+// other issuers, auth/opaque checks tokens that are looked up, auth/sqlstore keeps
+// clients in a database, auth/authtest tests services that this package guards.
 //
 // # What it costs
 //
