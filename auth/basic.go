@@ -3,8 +3,6 @@ package auth
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -86,7 +84,7 @@ type Basic struct {
 	clients   ClientFunc
 	challenge string
 	verified  *cache[string] // the hash that the credentials were checked against
-	cacheKey  [64]byte
+	digester  *digester
 	scratch   sync.Pool
 	queue     hashQueue
 	brakes    brakes
@@ -126,6 +124,7 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 		clients:   clients,
 		challenge: schemeBasic + ` realm=` + realm + `, charset="UTF-8"`,
 		verified:  newCache[string](opts.CacheSize),
+		digester:  newDigester(),
 		learns:    opts.Decoy == "",
 		onCache:   opts.OnCache,
 		outdated:  opts.Outdated,
@@ -136,7 +135,6 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 	}
 	b.decoy.Store(&decoy{parsed.Kind, []Secret{{Hash: hash}}})
 	b.scratch.New = func() any { return &basicScratch{} }
-	_, _ = rand.Read(b.cacheKey[:]) // never fails
 	hashes := opts.MaxHashes
 	if hashes == 0 {
 		hashes = runtime.GOMAXPROCS(0)
@@ -205,6 +203,7 @@ type basicScratch struct {
 	text       []byte
 	id, secret []byte
 	keyed      []byte
+	room       digest
 }
 
 const maxCredentials = maxClientID + 1 + maxSecret
@@ -239,10 +238,9 @@ func (s *basicScratch) read(field string) error {
 
 // digest is what the cache knows the credentials by. The length of the id keeps
 // apart what only together reads alike.
-func (s *basicScratch) digest(key *[64]byte) digest {
-	s.keyed = append(s.keyed[:0], key[:]...)
-	s.keyed = binary.BigEndian.AppendUint64(s.keyed, uint64(len(s.id)))
+func (s *basicScratch) digest(d *digester) digest {
+	s.keyed = binary.BigEndian.AppendUint64(s.keyed[:0], uint64(len(s.id)))
 	s.keyed = append(s.keyed, s.id...)
 	s.keyed = append(s.keyed, s.secret...)
-	return sha256.Sum256(s.keyed)
+	return d.sum(&s.room, s.keyed)
 }

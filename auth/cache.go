@@ -10,9 +10,6 @@ const (
 	defaultCacheSize = 10_000
 )
 
-// digest is a keyed hash of credentials: what a cache knows them by.
-type digest [32]byte
-
 // cache is a map of bounded size in shards of their own lock. Once a shard is
 // full, a new entry takes the place of one that was not read since the hand of
 // the clock last passed. Only verified credentials get in, so a flood of bad

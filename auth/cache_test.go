@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tenetkit/tenet/auth"
@@ -42,5 +43,33 @@ func TestCacheIsBounded(t *testing.T) {
 		if _, err := off.Authenticate(request("Bearer " + goodToken())); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Whatever is alike has digests of its own, and another process has others.
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	for name, fips := range map[string]bool{"GMAC": false, "SHA-256": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			digest, other := auth.NewDigest(fips), auth.NewDigest(fips)
+			seen := make(map[string]string)
+			for _, text := range []string{
+				"", "\x00", "\x00\x00", "a", "a\x00", "\x00a", "b", strings.Repeat("a", 16), strings.Repeat("a", 16) + "\x00",
+				strings.Repeat("a", 32), strings.Repeat("a", 8192), strings.Repeat("a", 8191) + "b", "b" + strings.Repeat("a", 8191),
+			} {
+				d := digest(text)
+				if again := digest(text); again != d {
+					t.Errorf("the digest of %.20q changes", text)
+				}
+				if first, known := seen[d]; known {
+					t.Errorf("%.20q has the digest of %.20q", text, first)
+				}
+				if other(text) == d {
+					t.Errorf("the digest of %.20q does not depend on the key", text)
+				}
+				seen[d] = text
+			}
+		})
 	}
 }

@@ -39,7 +39,7 @@ func (c *check) run(try attempt) error {
 	if !slow && c.decoy.kind == phc.SHA256 {
 		return errWrongSecret
 	}
-	key := c.s.digest(&c.cacheKey)
+	key := c.s.digest(c.digester)
 	if c.remembered(&key) {
 		return nil
 	}
@@ -80,9 +80,7 @@ func flightKey(credential digest, secrets []Secret) digest {
 		h.Write([]byte(secrets[i].Hash))
 		h.Write([]byte{0})
 	}
-	var key digest
-	h.Sum(key[:0])
-	return key
+	return digest(h.Sum(nil)[:len(digest{})])
 }
 
 // remembered reports whether the secret was checked before, against a hash that

@@ -43,8 +43,9 @@ var registeredClaims = [...]string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "scope", "scp", "roles", "client_id", "azp", "org_unit",
 }
 
-func parseClaims(text string) (claims, error) {
-	c := claims{raw: text}
+// parse reads the text into c, which is of no use if it fails.
+func (c *claims) parse(text string) error {
+	c.raw = text
 	var failure error
 	err := scanObject(text, func(name, value string) error {
 		ok := true
@@ -99,12 +100,12 @@ func parseClaims(text string) (claims, error) {
 		return failure
 	})
 	if failure != nil {
-		return claims{}, failure
+		return failure
 	}
 	if err != nil {
-		return claims{}, errClaimsJSON
+		return errClaimsJSON
 	}
-	return c, nil
+	return nil
 }
 
 // check checks the claims against the issuer and the time, and fills in p.

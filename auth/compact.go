@@ -32,23 +32,21 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 
 // scratch is the working memory of one check.
 type scratch struct {
-	keyed   []byte // the cache's key, then the token
-	token   []byte // the token in keyed
+	token   []byte
 	decoded []byte
-}
-
-func (s *scratch) load(key *[64]byte, token string) {
-	s.keyed = append(append(s.keyed[:0], key[:]...), token...)
-	s.token = s.keyed[len(key):]
+	room    digest
 }
 
 // decode returns the bytes of one part of the token, until the next call.
 func (s *scratch) decode(part []byte) ([]byte, error) {
-	if n := strictBase64.DecodedLen(len(part)); cap(s.decoded) < n {
-		s.decoded = make([]byte, 2*n)
+	want := strictBase64.DecodedLen(len(part))
+	if cap(s.decoded) < want {
+		s.decoded = make([]byte, 2*want)
 	}
 	n, err := strictBase64.Decode(s.decoded[:cap(s.decoded)], part)
-	if err != nil {
+	// The decoder passes over line ends: then there are fewer bytes than the
+	// length promises, or a length that is none.
+	if err != nil || n != want || len(part)%4 == 1 {
 		return nil, errBase64
 	}
 	return s.decoded[:n], nil
@@ -75,18 +73,14 @@ func split(b []byte) (c compact, err error) {
 	if bytes.IndexByte(c.signature, '.') >= 0 || len(c.header) == 0 || len(c.signature) == 0 {
 		return c, errParts
 	}
-	// The decoder passes over line ends.
-	if bytes.IndexByte(b, '\n') >= 0 || bytes.IndexByte(b, '\r') >= 0 {
-		return c, errBase64
-	}
 	c.signed = b[:second]
 	return c, nil
 }
 
-// verify checks the token that s has loaded, from the outside in: form, header,
+// verify checks the token that s has, from the outside in: form, header,
 // signature, claims. Only where there are several issuers are the claims read
 // before the signature, to know whose keys to take.
-func (j *JWT) verify(ctx context.Context, s *scratch, now time.Time) (*verifiedToken, error) {
+func (j *JWT) verify(ctx context.Context, s *scratch) (*verifiedToken, error) {
 	known := j.header.Load()
 	c, h, err := s.open(known)
 	if err != nil {
@@ -95,7 +89,7 @@ func (j *JWT) verify(ctx context.Context, s *scratch, now time.Time) (*verifiedT
 	t := j.issuers[0]
 	var claims claims
 	if len(j.issuers) > 1 {
-		if claims, err = s.claims(c); err != nil {
+		if err = s.claims(c, &claims); err != nil {
 			return nil, err
 		}
 		if t = j.issuer(claims.issuer); t == nil {
@@ -107,12 +101,12 @@ func (j *JWT) verify(ctx context.Context, s *scratch, now time.Time) (*verifiedT
 		return nil, err
 	}
 	if len(j.issuers) == 1 {
-		if claims, err = s.claims(c); err != nil {
+		if err = s.claims(c, &claims); err != nil {
 			return nil, err
 		}
 	}
 	v := &verifiedToken{issuer: t, header: h, set: set, key: key}
-	if err := claims.check(&v.principal, t, now, j.grace, j.leeway); err != nil {
+	if err := claims.check(&v.principal, t, time.Now(), j.grace, j.leeway); err != nil {
 		return nil, err
 	}
 	if known == nil || known.part != string(c.header) {
@@ -169,12 +163,12 @@ func (s *scratch) signed(ctx context.Context, t *trusted, c compact, h header) (
 	return set, key, nil
 }
 
-func (s *scratch) claims(c compact) (claims, error) {
+func (s *scratch) claims(c compact, into *claims) error {
 	decoded, err := s.decode(c.payload)
 	if err != nil {
-		return claims{}, err
+		return err
 	}
-	return parseClaims(string(decoded))
+	return into.parse(string(decoded))
 }
 
 // header is the JOSE header of a token.

@@ -9,8 +9,7 @@ func VerifyCompact(set *KeySet, names []string, token string) error {
 	for _, name := range names {
 		t.algorithms = append(t.algorithms, algorithms[name])
 	}
-	var s scratch
-	s.load(new([64]byte), token)
+	s := scratch{token: []byte(token)}
 	c, h, err := s.open(nil)
 	if err != nil {
 		return err
@@ -36,3 +35,17 @@ var (
 	StringValue  = stringValue
 	StringValues = stringValues
 )
+
+// NewDigest returns the func that makes digests, as a process has it or as one
+// has it that is bound to FIPS 140 alone.
+func NewDigest(fips bool) func(text string) string {
+	d := newDigester()
+	if fips {
+		d.gmac = nil
+	}
+	return func(text string) string {
+		var room digest
+		sum := d.sum(&room, []byte(text))
+		return string(sum[:])
+	}
+}

@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -54,7 +52,7 @@ type JWT struct {
 	revoked  func(context.Context, Principal) (bool, error)
 	onCache  func(hit bool)
 	verified *cache[*verifiedToken]
-	cacheKey [64]byte
+	digester *digester
 	scratch  sync.Pool
 	header   atomic.Pointer[knownHeader]
 
@@ -96,6 +94,7 @@ func NewJWT(opts JWTOptions, issuers ...Issuer) (*JWT, error) {
 		revoked:   opts.Revoked,
 		onCache:   opts.OnCache,
 		verified:  newCache[*verifiedToken](opts.CacheSize),
+		digester:  newDigester(),
 		challenge: challenge,
 	}
 	switch {
@@ -108,7 +107,6 @@ func NewJWT(opts JWTOptions, issuers ...Issuer) (*JWT, error) {
 		j.maxSize = defaultMaxSize
 	}
 	j.scratch.New = func() any { return &scratch{} }
-	_, _ = rand.Read(j.cacheKey[:]) // never fails
 	for _, issuer := range issuers {
 		if j.issuer(issuer.URL) != nil {
 			return nil, fmt.Errorf("auth: NewJWT: issuer %q is given twice", issuer.URL)
@@ -164,13 +162,13 @@ func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
 	}
 	s := j.scratch.Get().(*scratch)
 	defer j.scratch.Put(s)
-	s.load(&j.cacheKey, token)
+	s.token = append(s.token[:0], token...)
 
-	ctx, now := r.Context(), time.Now()
+	ctx := r.Context()
 	var key digest
 	if j.verified != nil {
-		key = sha256.Sum256(s.keyed)
-		v, err := j.remembered(ctx, &key, now)
+		key = j.digester.sum(&s.room, s.token)
+		v, err := j.remembered(ctx, &key)
 		if err != nil {
 			return nil, err
 		}
@@ -181,7 +179,7 @@ func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
 			return j.unrevoked(ctx, &v.principal)
 		}
 	}
-	v, err := j.verify(ctx, s, now)
+	v, err := j.verify(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -191,9 +189,9 @@ func (j *JWT) authenticate(r *http.Request) (*Principal, error) {
 
 // remembered returns the token if it was verified before, has not ended, and its
 // key is still one of the issuer's.
-func (j *JWT) remembered(ctx context.Context, key *digest, now time.Time) (*verifiedToken, error) {
+func (j *JWT) remembered(ctx context.Context, key *digest) (*verifiedToken, error) {
 	v, ok := j.verified.get(key)
-	if !ok || !now.Before(v.principal.Expires.Add(j.grace)) {
+	if !ok || !time.Now().Before(v.principal.Expires.Add(j.grace)) {
 		return nil, nil
 	}
 	set, err := v.issuer.set(ctx, v.header)

@@ -156,7 +156,7 @@ func TestMustRefuseTokens(t *testing.T) {
 		"a padded signature":            {good + "=", jwt.ErrTokenMalformed},
 		"base64 of the other alphabet":  {raw(list)[:10] + "+" + raw(list)[11:], jwt.ErrTokenMalformed},
 		"base64 that is not canonical":  {nonCanonical(good), jwt.ErrTokenMalformed},
-		"a line end inside":             {header + ".\n" + payload + "." + signature, jwt.ErrTokenMalformed},
+		"a line end inside":             {forgeText(jwt.SigningMethodHS256, hmacKey, header, "\n"+payload), jwt.ErrTokenMalformed},
 		"a space inside":                {header + ". " + payload + "." + signature, jwt.ErrTokenSignatureInvalid},
 		"a JSON serialization":          {`{"payload":"` + payload + `","protected":"` + header + `","signature":"` + signature + `"}`, jwt.ErrTokenMalformed},
 		"a JWE":                         {strings.Repeat(header+".", 4) + header, jwt.ErrTokenMalformed},
@@ -307,5 +307,29 @@ func TestMustRefuseAtConstruction(t *testing.T) {
 				t.Errorf("NewJWT = %v, want an error of its own", err)
 			}
 		})
+	}
+}
+
+// The standard library's decoder passes over line ends, whatever their number
+// does to the length.
+func TestLineEndsAreRefused(t *testing.T) {
+	t.Parallel()
+	j := newJWT(t, auth.JWTOptions{})
+	for size := range 8 { // of the payload, so that every remainder comes up
+		payload := encode([]byte(text(with(goodClaims(), "x", strings.Repeat("x", size)))))
+		header := encode([]byte(`{"alg":"HS256"` + strings.Repeat(" ", size) + `}`))
+		for n := range 9 {
+			ends := strings.Repeat("\n", n/2) + strings.Repeat("\r", n-n/2)
+			for where, token := range map[string]string{
+				"header":    forgeText(jwt.SigningMethodHS256, hmacKey, ends+header, payload),
+				"payload":   forgeText(jwt.SigningMethodHS256, hmacKey, header, payload[:20]+ends+payload[20:]),
+				"signature": forgeText(jwt.SigningMethodHS256, hmacKey, header, payload) + ends,
+			} {
+				_, err := j.Authenticate(request("Bearer " + token))
+				if (err == nil) != (n == 0) || n > 0 && !errors.Is(err, jwt.ErrTokenMalformed) {
+					t.Errorf("%d line ends in the %s (%d): error %v", n, where, size, err)
+				}
+			}
+		}
 	}
 }
