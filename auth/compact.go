@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/tenetkit/tenet/auth/internal/jws"
 )
 
 // Why a token is refused. All of them are made once: a flood of bad tokens
@@ -140,7 +142,7 @@ func (s *scratch) open(known *knownHeader) (compact, header, error) {
 
 // signed returns the key of the issuer that signed the token, and the set that it
 // is in.
-func (s *scratch) signed(ctx context.Context, t *trusted, c compact, h header) (*KeySet, *setKey, error) {
+func (s *scratch) signed(ctx context.Context, t *trusted, c compact, h header) (*KeySet, *jws.Verifier, error) {
 	if t.AccessTokenOnly && h.typ != typeAccessToken {
 		return nil, nil, errTyp
 	}
@@ -156,7 +158,7 @@ func (s *scratch) signed(ctx context.Context, t *trusted, c compact, h header) (
 	if err != nil {
 		return nil, nil, err
 	}
-	key := set.find(a, h.kid, c.signed, signature)
+	key := set.set.Find(a, h.kid, c.signed, signature)
 	if key == nil {
 		return nil, nil, errSignature
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/auth/internal/httpauth"
+	"github.com/tenetkit/tenet/auth/internal/jws"
 )
 
 // JWTOptions adjusts [NewJWT]. The zero value is safe for production.
@@ -65,7 +66,7 @@ type verifiedToken struct {
 	issuer    *trusted
 	header    header
 	set       *KeySet
-	key       *setKey
+	key       *jws.Verifier
 }
 
 const (
@@ -195,7 +196,7 @@ func (j *JWT) remembered(ctx context.Context, key *digest) (*verifiedToken, erro
 		return nil, nil
 	}
 	set, err := v.issuer.set(ctx, v.header)
-	if err != nil || set != v.set && !set.has(v.key) {
+	if err != nil || set != v.set && !set.set.Has(v.key) {
 		return nil, err
 	}
 	return v, nil

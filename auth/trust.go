@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/tenetkit/tenet/auth/internal/jws"
 )
 
 // An Issuer is somebody whose tokens are trusted. URL, Audiences, Algorithms and
@@ -56,7 +58,7 @@ type Issuer struct {
 // trusted is an Issuer ready for use.
 type trusted struct {
 	Issuer
-	algorithms []*algorithm
+	algorithms []*jws.Algorithm
 	keys       *KeySet // nil if a func is asked
 	known      keyfuncSets
 }
@@ -82,11 +84,11 @@ func trust(issuer Issuer) (*trusted, error) {
 		return nil, errors.New("one of Keys, KeySource and Keyfunc is required")
 	}
 	for _, name := range issuer.Algorithms {
-		a := algorithms[name]
+		a := jws.ByName(name)
 		if a == nil {
 			return nil, fmt.Errorf("the algorithm %q is unknown", name)
 		}
-		if len(t.algorithms) > 0 && (a.family == familyHMAC) != (t.algorithms[0].family == familyHMAC) {
+		if len(t.algorithms) > 0 && a.Secret() != t.algorithms[0].Secret() {
 			return nil, errors.New("algorithms for secrets and for public keys do not go together")
 		}
 		t.algorithms = append(t.algorithms, a)
@@ -99,13 +101,13 @@ func trust(issuer Issuer) (*trusted, error) {
 		return nil, err
 	}
 	for _, a := range t.algorithms {
-		if !slices.ContainsFunc(keys.keys, func(k *setKey) bool { return k.serves(a) >= 0 }) {
-			return nil, fmt.Errorf("no key serves %s", a.name)
+		if !slices.ContainsFunc(keys.set.Keys(), func(k *jws.Verifier) bool { return k.Serves(a) }) {
+			return nil, fmt.Errorf("no key serves %s", a.Name())
 		}
 	}
-	for _, k := range keys.keys {
-		if !slices.ContainsFunc(t.algorithms, func(a *algorithm) bool { return k.serves(a) >= 0 }) {
-			return nil, fmt.Errorf("the key with the id %q serves none of the algorithms", k.id)
+	for _, k := range keys.set.Keys() {
+		if !k.Serves(t.algorithms...) {
+			return nil, fmt.Errorf("the key with the id %q serves none of the algorithms", k.ID())
 		}
 	}
 	t.keys = keys
@@ -113,9 +115,9 @@ func trust(issuer Issuer) (*trusted, error) {
 }
 
 // allowed returns the algorithm of that name if the issuer signs with it.
-func (t *trusted) allowed(name string) *algorithm {
+func (t *trusted) allowed(name string) *jws.Algorithm {
 	for _, a := range t.algorithms {
-		if a.name == name {
+		if a.Name() == name {
 			return a
 		}
 	}

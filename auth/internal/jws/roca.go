@@ -1,4 +1,4 @@
-package auth
+package jws
 
 import "math/big"
 

@@ -1,4 +1,6 @@
-package auth
+// Package jws verifies signatures with the algorithms of RFC 7518 and RFC 8037,
+// under keys that were checked.
+package jws
 
 import (
 	"crypto"
@@ -6,6 +8,8 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
+	"maps"
+	"slices"
 )
 
 type family uint8
@@ -17,14 +21,14 @@ const (
 	familyEd25519
 )
 
-// algorithm is a signature algorithm of RFC 7518 and RFC 8037. There is no
-// entry for none, and no way to add one.
+// An Algorithm is a signature algorithm. There is no entry for none, and no way to
+// add one.
 //
 // Signatures are verified by the standard library at once and not by way of
 // golang-jwt's signing methods: those copy the token and go through big.Int,
 // which takes twice the allocations for ECDSA, and take a PSS salt of any length
 // where RFC 7518, section 3.5, demands that of the hash.
-type algorithm struct {
+type Algorithm struct {
 	name   string
 	family family
 	hash   crypto.Hash
@@ -32,7 +36,19 @@ type algorithm struct {
 	curve  string // of an EC key
 }
 
-var algorithms = map[string]*algorithm{
+// ByName returns the algorithm, or nil if it is unknown.
+func ByName(name string) *Algorithm { return algorithms[name] }
+
+// Names returns the names of all algorithms.
+func Names() []string { return slices.Sorted(maps.Keys(algorithms)) }
+
+// Name returns the name as RFC 7518 and RFC 8037 have it, such as RS256.
+func (a *Algorithm) Name() string { return a.name }
+
+// Secret reports whether the algorithm takes a secret instead of a public key.
+func (a *Algorithm) Secret() bool { return a.family == familyHMAC }
+
+var algorithms = map[string]*Algorithm{
 	"HS256": {name: "HS256", family: familyHMAC, hash: crypto.SHA256},
 	"HS384": {name: "HS384", family: familyHMAC, hash: crypto.SHA384},
 	"HS512": {name: "HS512", family: familyHMAC, hash: crypto.SHA512},
@@ -51,7 +67,7 @@ var algorithms = map[string]*algorithm{
 var pssOptions = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 
 // digest returns the hash of what was signed.
-func (a *algorithm) digest(signed []byte) []byte {
+func (a *Algorithm) digest(signed []byte) []byte {
 	switch a.hash {
 	case crypto.SHA384:
 		sum := sha512.Sum384(signed)
