@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/tenetkit/tenet/auth/internal/scan"
 )
 
 var (
@@ -46,22 +48,21 @@ var registeredClaims = [...]string{
 // parse reads the text into c, which is of no use if it fails.
 func (c *claims) parse(text string) error {
 	c.raw = text
-	var failure error
-	err := scanObject(text, func(name, value string) error {
+	err := scan.Object(text, func(name, value string) error {
 		ok := true
 		switch name {
 		case "iss":
-			c.issuer, ok = stringValue(value)
+			c.issuer, ok = scan.String(value)
 		case "sub":
-			c.subject, ok = stringValue(value)
+			c.subject, ok = scan.String(value)
 		case "jti":
-			c.tokenID, ok = stringValue(value)
+			c.tokenID, ok = scan.String(value)
 		case "client_id":
-			c.clientID, ok = stringValue(value)
+			c.clientID, ok = scan.String(value)
 		case "azp":
-			c.azp, ok = stringValue(value)
+			c.azp, ok = scan.String(value)
 		case "org_unit":
-			c.unit, ok = stringValue(value)
+			c.unit, ok = scan.String(value)
 		case "exp":
 			c.expires, ok = numericDate(value)
 			ok = ok && c.expires.Unix() > 0
@@ -78,34 +79,31 @@ func (c *claims) parse(text string) error {
 		case "roles":
 			c.roles = value
 		case "cnf":
-			failure = errBound
+			return errBound
 		case "at_hash", "c_hash", "events":
 			// An ID token (OpenID Connect Core, section 3.1.3.6) or a security
 			// event such as a logout (RFC 8417).
-			failure = errKind
+			return errKind
 		case "typ":
 			// Not registered, but this is how a widespread issuer tells its own.
-			switch kind, _ := stringValue(value); kind {
+			switch kind, _ := scan.String(value); kind {
 			case "ID", "Refresh", "Offline", "Logout":
-				failure = errKind
+				return errKind
 			}
 		default:
 			if otherCase(name, registeredClaims[:]) {
-				failure = errClaimName
+				return errClaimName
 			}
 		}
 		if !ok {
-			failure = errClaimType
+			return errClaimType
 		}
-		return failure
+		return nil
 	})
-	if failure != nil {
-		return failure
-	}
-	if err != nil {
+	if errors.Is(err, scan.ErrForm) {
 		return errClaimsJSON
 	}
-	return nil
+	return err
 }
 
 // check checks the claims against the issuer and the time, and fills in p.
@@ -163,28 +161,28 @@ func (c *claims) check(p *Principal, t *trusted, now time.Time, grace, leeway ti
 // meant reports whether aud, a string or an array of strings, names one of the
 // audiences.
 func (c *claims) meant(audiences []string) bool {
-	if v, ok := stringValue(c.audience); ok {
+	if v, ok := scan.String(c.audience); ok {
 		return slices.Contains(audiences, v)
 	}
-	values, ok := stringValues(c.audience)
+	values, ok := scan.Strings(c.audience)
 	return ok && slices.ContainsFunc(values, func(v string) bool { return slices.Contains(audiences, v) })
 }
 
 // words returns the OAuth scopes of a string with spaces between (RFC 8693,
 // section 4.2) or of an array of strings, as some issuers have it.
 func words(text string) ([]string, bool) {
-	if v, ok := stringValue(text); ok {
+	if v, ok := scan.String(text); ok {
 		return strings.Fields(v), true
 	}
-	return stringValues(text)
+	return scan.Strings(text)
 }
 
 // list returns the strings of an array, or a string by itself.
 func list(text string) ([]string, bool) {
-	if v, ok := stringValue(text); ok {
+	if v, ok := scan.String(text); ok {
 		return []string{v}, true
 	}
-	return stringValues(text)
+	return scan.Strings(text)
 }
 
 // maxNumericDate is the end of the year 9999.

@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/tenetkit/tenet/auth/internal/jws"
+	"github.com/tenetkit/tenet/auth/internal/scan"
 )
 
 // Why a token is refused. All of them are made once: a flood of bad tokens
@@ -191,55 +192,54 @@ var registeredHeaders = [...]string{
 }
 
 func parseHeader(text string) (h header, err error) {
-	var failure error
-	err = scanObject(text, func(name, value string) error {
+	err = scan.Object(text, func(name, value string) error {
 		ok := true
 		switch name {
 		case "alg":
-			h.alg, ok = stringValue(value)
+			h.alg, ok = scan.String(value)
 		case "kid":
-			h.kid, ok = stringValue(value)
+			h.kid, ok = scan.String(value)
 		case "typ":
 			var typ string
-			if typ, ok = stringValue(value); ok {
-				h.typ, failure = shortType(typ)
+			if typ, ok = scan.String(value); ok {
+				h.typ, ok = shortType(typ)
+				if !ok {
+					return errTyp
+				}
 			}
 		case "crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c":
-			failure = errHeaderMember
+			return errHeaderMember
 		case "cty", "x5t", "x5t#S256":
 		default:
 			if otherCase(name, registeredHeaders[:]) {
-				failure = errHeaderName
+				return errHeaderName
 			}
 		}
 		if !ok {
-			failure = errHeaderType
+			return errHeaderType
 		}
-		return failure
+		return nil
 	})
-	if failure != nil {
-		return header{}, failure
-	}
-	if err != nil {
+	if errors.Is(err, scan.ErrForm) {
 		return header{}, errHeaderJSON
 	}
-	return h, nil
+	return h, err
 }
 
 // shortType returns the media type of a token in lower case, without the prefix
-// that RFC 7515 lets be left out. A logout token or another kind is an error.
-func shortType(typ string) (string, error) {
+// that RFC 7515 lets be left out, and false for a logout token or another kind.
+func shortType(typ string) (short string, ok bool) {
 	const prefix = "application/"
 	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
 		typ = typ[len(prefix):]
 	}
 	switch {
 	case typ == "JWT" || strings.EqualFold(typ, typeJWT):
-		return typeJWT, nil
+		return typeJWT, true
 	case typ == typeAccessToken || strings.EqualFold(typ, typeAccessToken):
-		return typeAccessToken, nil
+		return typeAccessToken, true
 	}
-	return "", errTyp
+	return "", false
 }
 
 // otherCase reports whether name is a registered one but for the case, as

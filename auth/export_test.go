@@ -25,13 +25,6 @@ func VerifyCompact(set *KeySet, names []string, token string) error {
 	return err
 }
 
-// What the tests and the fuzz test of the scanner call.
-var (
-	ScanObject   = scanObject
-	StringValue  = stringValue
-	StringValues = stringValues
-)
-
 // NewDigest returns the func that makes digests, as a process has it or as one
 // has it that is bound to FIPS 140 alone.
 func NewDigest(fips bool) func(text string) string {

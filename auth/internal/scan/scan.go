@@ -1,4 +1,8 @@
-package auth
+// Package scan reads the JSON of a token: two small objects that strangers send
+// with every request. encoding/json takes duplicate names and invalid UTF-8, and
+// most of the time of a check went there. What is accepted here reads the same with
+// encoding/json.
+package scan
 
 import (
 	"encoding/json"
@@ -8,21 +12,19 @@ import (
 	"unicode/utf8"
 )
 
-// The JSON of a token is two small objects that strangers send with every
-// request. encoding/json takes duplicate names, names in another case and
-// invalid UTF-8, and most of the time of a check went there; hence this scanner.
-
-var errJSON = errors.New("not one strict JSON object")
+// ErrForm is the error for anything but one strict JSON object.
+var ErrForm = errors.New("scan: not one strict JSON object")
 
 // maxDepth is how deep the values of a token may be nested.
 const maxDepth = 32
 
-// scanObject reads text, which must be exactly one JSON object: valid UTF-8 also
-// where it is escaped, and no name twice in one object at any level. It calls
-// member with each name and the JSON text of its value, in order.
-func scanObject(text string, member func(name, value string) error) error {
+// Object reads text, which must be exactly one JSON object: valid UTF-8 also where
+// it is escaped, and no name twice in one object at any level. It calls member with
+// each name and the JSON text of its value, in order. The error is [ErrForm] or that
+// of member, which ends the reading.
+func Object(text string, member func(name, value string) error) error {
 	if !utf8.ValidString(text) {
-		return errJSON
+		return ErrForm
 	}
 	s := scanner{text: text}
 	s.space()
@@ -31,7 +33,7 @@ func scanObject(text string, member func(name, value string) error) error {
 	}
 	s.space()
 	if s.at != len(text) {
-		return errJSON
+		return ErrForm
 	}
 	return nil
 }
@@ -63,7 +65,7 @@ func (s *scanner) take(c byte) bool {
 
 func (s *scanner) object(depth int, member func(name, value string) error) error {
 	if depth > maxDepth || !s.take('{') {
-		return errJSON
+		return ErrForm
 	}
 	s.space()
 	if s.take('}') {
@@ -78,14 +80,14 @@ func (s *scanner) object(depth int, member func(name, value string) error) error
 		}
 		name := s.text[start+1 : s.at-1]
 		if strings.IndexByte(name, '\\') >= 0 {
-			name, _ = stringValue(s.text[start:s.at])
+			name, _ = String(s.text[start:s.at])
 		}
 		if !seen.add(name) {
-			return errJSON
+			return ErrForm
 		}
 		s.space()
 		if !s.take(':') {
-			return errJSON
+			return ErrForm
 		}
 		s.space()
 		start = s.at
@@ -102,14 +104,14 @@ func (s *scanner) object(depth int, member func(name, value string) error) error
 			return nil
 		}
 		if !s.take(',') {
-			return errJSON
+			return ErrForm
 		}
 	}
 }
 
 func (s *scanner) value(depth int) error {
 	if s.at == len(s.text) {
-		return errJSON
+		return ErrForm
 	}
 	switch c := s.text[s.at]; {
 	case c == '"':
@@ -127,12 +129,12 @@ func (s *scanner) value(depth int) error {
 			return nil
 		}
 	}
-	return errJSON
+	return ErrForm
 }
 
 func (s *scanner) array(depth int, element func(value string) error) error {
 	if depth > maxDepth || !s.take('[') {
-		return errJSON
+		return ErrForm
 	}
 	s.space()
 	if s.take(']') {
@@ -154,7 +156,7 @@ func (s *scanner) array(depth int, element func(value string) error) error {
 			return nil
 		}
 		if !s.take(',') {
-			return errJSON
+			return ErrForm
 		}
 	}
 }
@@ -162,17 +164,17 @@ func (s *scanner) array(depth int, element func(value string) error) error {
 func (s *scanner) number() error {
 	s.take('-')
 	if !s.take('0') && s.digits() == 0 {
-		return errJSON
+		return ErrForm
 	}
 	if s.take('.') && s.digits() == 0 {
-		return errJSON
+		return ErrForm
 	}
 	if s.take('e') || s.take('E') {
 		if !s.take('+') {
 			s.take('-')
 		}
 		if s.digits() == 0 {
-			return errJSON
+			return ErrForm
 		}
 	}
 	return nil
@@ -189,7 +191,7 @@ func (s *scanner) digits() (n int) {
 // str steps over a string and checks its escapes.
 func (s *scanner) str() error {
 	if !s.take('"') {
-		return errJSON
+		return ErrForm
 	}
 	for s.at < len(s.text) {
 		switch c := s.text[s.at]; {
@@ -197,16 +199,16 @@ func (s *scanner) str() error {
 			s.at++
 			return nil
 		case c < ' ':
-			return errJSON
+			return ErrForm
 		case c != '\\':
 			s.at++
 		default:
 			if !s.escape() {
-				return errJSON
+				return ErrForm
 			}
 		}
 	}
-	return errJSON
+	return ErrForm
 }
 
 func (s *scanner) escape() bool {
@@ -250,9 +252,9 @@ func hex4(text string) (r rune, ok bool) {
 	return r, true
 }
 
-// stringValue returns what the text of a checked JSON value means, and false if
+// String returns what the text of a checked JSON value means, and false if
 // it is no string.
-func stringValue(text string) (string, bool) {
+func String(text string) (string, bool) {
 	if len(text) < 2 || text[0] != '"' {
 		return "", false
 	}
@@ -267,17 +269,17 @@ func stringValue(text string) (string, bool) {
 	return v, true
 }
 
-// stringValues returns the strings of the text of a checked JSON array, and
+// Strings returns the strings of the text of a checked JSON array, and
 // false if it is anything else.
-func stringValues(text string) (values []string, ok bool) {
+func Strings(text string) (values []string, ok bool) {
 	if len(text) == 0 || text[0] != '[' {
 		return nil, false
 	}
 	s := scanner{text: text}
 	err := s.array(1, func(value string) error {
-		v, ok := stringValue(value)
+		v, ok := String(value)
 		if !ok {
-			return errJSON
+			return ErrForm
 		}
 		values = append(values, v)
 		return nil

@@ -1,4 +1,4 @@
-package auth_test
+package scan_test
 
 import (
 	"bytes"
@@ -10,27 +10,27 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/tenetkit/tenet/auth"
+	"github.com/tenetkit/tenet/auth/internal/scan"
 )
 
-func TestScanObject(t *testing.T) {
+func TestObject(t *testing.T) {
 	t.Parallel()
 	var got []string
-	err := auth.ScanObject(` { "a" : 1 , "\u0062":[ "x", {"c":null}] ,"d":"\ud83d\ude00" } `, func(name, value string) error {
+	err := scan.Object(` { "a" : 1 , "\u0062":[ "x", {"c":null}] ,"d":"\ud83d\ude00" } `, func(name, value string) error {
 		got = append(got, name+"="+value)
 		return nil
 	})
 	want := []string{`a=1`, `b=[ "x", {"c":null}]`, `d="\ud83d\ude00"`}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("ScanObject = %v, mismatch (-want +got):\n%s", err, diff)
+		t.Errorf("Object = %v, mismatch (-want +got):\n%s", err, diff)
 	}
 	stop := errors.New("stop")
-	if err := auth.ScanObject(`{"a":1,"b":2}`, func(string, string) error { return stop }); !errors.Is(err, stop) {
-		t.Errorf("ScanObject = %v, want the member's error", err)
+	if err := scan.Object(`{"a":1,"b":2}`, func(string, string) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("Object = %v, want the member's error", err)
 	}
 }
 
-func TestScanObjectRefuses(t *testing.T) {
+func TestObjectRefuses(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("[", 40) + strings.Repeat("]", 40)
 	var many strings.Builder
@@ -44,32 +44,32 @@ func TestScanObjectRefuses(t *testing.T) {
 		`{"a":"\u`, `{"a":"\`, `{"a":[1,]}`, `{"a":[1 2]}`, `{"a":[`, `{"a":` + deep + `}`, "{\"a\":\"\xff\"}", "\ufeff{}",
 		`{"a":1,"a":1}`, `{"a":1,"\u0061":1}`, `{"a":{"b":1,"b":1}}`, `{"a":[{"b":1,"b":1}]}`, `{` + many.String() + `"n7":0}`,
 	} {
-		if err := auth.ScanObject(text, nil); err == nil {
-			t.Errorf("ScanObject(%q) = nil error", text)
+		if err := scan.Object(text, nil); err == nil {
+			t.Errorf("Object(%q) = nil error", text)
 		}
 	}
-	if err := auth.ScanObject(`{`+many.String()+`"n":0}`, nil); err != nil {
-		t.Errorf("ScanObject with 101 names = %v", err)
+	if err := scan.Object(`{`+many.String()+`"n":0}`, nil); err != nil {
+		t.Errorf("Object with 101 names = %v", err)
 	}
 }
 
-func TestStringValues(t *testing.T) {
+func TestStrings(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
 		`["a","\u0062"]`: {"a", "b"}, `[]`: nil, ` `: nil, `["a",1]`: nil, `"a"`: nil, `[["a"]]`: nil, `null`: nil,
 	} {
-		got, ok := auth.StringValues(text)
+		got, ok := scan.Strings(text)
 		if ok != (want != nil || text == `[]`) || ok && !cmp.Equal(got, want) {
-			t.Errorf("StringValues(%s) = %q, %v, want %q", text, got, ok, want)
+			t.Errorf("Strings(%s) = %q, %v, want %q", text, got, ok, want)
 		}
 	}
 }
 
-func BenchmarkScanObject(b *testing.B) {
+func BenchmarkObject(b *testing.B) {
 	const text = `{"iss":"https://issuer.example","aud":"https://api.example","sub":"alice","exp":1900000000,"iat":1800000000,"scope":"a b"}`
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := auth.ScanObject(text, nil); err != nil {
+		if err := scan.Object(text, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -77,7 +77,7 @@ func BenchmarkScanObject(b *testing.B) {
 
 // The scanner accepts nothing that encoding/json refuses, and what both accept
 // has the same names and values.
-func FuzzScanObject(f *testing.F) {
+func FuzzObject(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"a":1}`, `{"a":1,"a":2}`, `{"a":{"b":[1,2.5e3,null,true,"\u00e4\ud83d\ude00"]}}`, `{"a":-0}`, `{"a":01}`,
 		`{"a":"\ud800"}`, "{\"a\":\"\xff\"}", ` { "a" : [ ] } `, `{"\u0061":1}`, `{"a":1}x`, `[1]`, `{"a":1.}`, `{"a":"` + "\t" + `"}`,
@@ -86,7 +86,7 @@ func FuzzScanObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		got := map[string]string{}
-		err := auth.ScanObject(s, func(name, value string) error {
+		err := scan.Object(s, func(name, value string) error {
 			got[name] = value
 			return nil
 		})
@@ -107,7 +107,7 @@ func FuzzScanObject(f *testing.F) {
 			if !bytes.Equal(bytes.TrimSpace(want[name]), []byte(value)) {
 				t.Fatalf("%q: %q is %q, and encoding/json says %q", s, name, value, want[name])
 			}
-			if v, ok := auth.StringValue(value); ok {
+			if v, ok := scan.String(value); ok {
 				var w string
 				if err := json.Unmarshal([]byte(value), &w); err != nil || v != w {
 					t.Fatalf("%q is %q, and encoding/json says %q, %v", value, v, w, err)
