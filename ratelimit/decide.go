@@ -35,9 +35,11 @@ type verdict struct {
 func (l *Limiter) decide(r *http.Request) Decision {
 	var d Decision
 	if l.memory != nil {
-		now := time.Now()
 		var room [4]bucket
 		buckets := l.buckets(room[:0], r)
+		// Read after the keys, which may take their time: a reset that is
+		// counted from an earlier instant would come too early.
+		now := time.Now()
 		b := backend{memory: l.memory, now: now.Sub(l.memory.start)}
 		// A Memory returns no errors.
 		v, _ := evaluate(r.Context(), b, buckets)

@@ -106,6 +106,30 @@ func TestAnObedientClientIsNotRefusedUnderSeveralPolicies(t *testing.T) {
 	}
 }
 
+// A key that is looked up somewhere takes its time, which must not be missing from
+// the reset.
+func TestAnObedientClientIsNotRefusedWhereKeysAreSlow(t *testing.T) {
+	t.Parallel()
+	slow := func(*http.Request) (string, bool) {
+		time.Sleep(300 * time.Millisecond)
+		return "alice", true
+	}
+	for name, policy := range map[string]ratelimit.Policy{
+		"a request a second": {Limit: 1, Period: time.Second},
+		"the contract":       {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := newLimiter(t, slow, ratelimit.Options{Policies: []ratelimit.Policy{policy}}).Handler(nothing)
+				if served, refused := run(h); refused != 0 {
+					t.Errorf("%d requests were served and %d refused, want none refused", served, refused)
+				}
+			})
+		})
+	}
+}
+
 func TestAClientThatWaitsForRetryAfterIsServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
