@@ -31,6 +31,9 @@ func (l *Limiter) Charge(r *http.Request, cost int, policies ...string) error {
 	if len(policies) > 0 {
 		buckets = slices.DeleteFunc(buckets, func(b bucket) bool { return !slices.Contains(policies, b.policy.Name) })
 	}
+	if len(buckets) == 0 {
+		return nil
+	}
 	for i := range buckets {
 		buckets[i].cost = cost
 	}

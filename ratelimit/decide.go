@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"math"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -57,13 +58,17 @@ func (l *Limiter) decideGuarded(r *http.Request) Decision {
 	// Keys and costs are read here and not beside the waiting, since the
 	// request belongs to the next handler once the waiting is given up.
 	buckets := l.buckets(nil, r)
+	if len(buckets) == 0 {
+		// Nothing to ask, and no answer would say that the store is back.
+		return Decision{Allowed: true}
+	}
 	if v, ok := l.guard.ask(r.Context(), buckets, evaluate); ok {
 		// Counted from now, a reset is later than counted from the instant at
 		// which the store was asked, and never too early.
 		return l.describe(time.Now(), buckets, v)
 	}
 	if l.guard.local == nil {
-		d := Decision{Allowed: l.opts.FailOpen, Degraded: true}
+		d := Decision{Allowed: l.opts.FailOpen || onlyShadows(buckets), Degraded: true}
 		if !d.Allowed {
 			d.RetryAfter = unavailableFor
 		}
@@ -73,6 +78,10 @@ func (l *Limiter) decideGuarded(r *http.Request) Decision {
 	d := l.describe(time.Now(), shares, v)
 	d.Degraded = true
 	return d
+}
+
+func onlyShadows(buckets []bucket) bool {
+	return !slices.ContainsFunc(buckets, func(b bucket) bool { return !b.policy.Shadow })
 }
 
 // buckets appends what the request is counted in.

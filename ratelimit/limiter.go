@@ -51,7 +51,8 @@ type Options struct {
 	// fields. Whoever can break the store can then remove the limit.
 	FailOpen bool
 
-	// FailClosed answers every request with 503 while the store is down.
+	// FailClosed answers every request that a policy applies to with 503 while
+	// the store is down. Policies with Shadow refuse nothing even then.
 	FailClosed bool
 
 	// OnOutage is told once when the store is found to be down, with the error,

@@ -3,11 +3,15 @@ package ratelimit_test
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenetkit/tenet/ratelimit"
 )
@@ -90,4 +94,60 @@ func TestCallsThatDoNotReturnDoNotPileUp(t *testing.T) {
 			t.Errorf("Check = %+v, %v once the store is back, want it counted there", d, err)
 		}
 	})
+}
+
+// Requests that no policy applies to have nothing to do with the store: they pass
+// while it is down, and do not make it look as if it were back.
+func TestRequestsWithoutAPolicyDoNotAskTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty(t)
+		store.fail(refuse)
+		var o outages
+		l := guarded(t, store, ratelimit.Options{FailClosed: true, OnOutage: o.hook, Policies: []ratelimit.Policy{{
+			Match: func(r *http.Request) bool { return r.Method == "POST" },
+		}}})
+		h := l.Handler(http.HandlerFunc(hello))
+		for range 3 {
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, httptest.NewRequest("POST", "/", nil))
+			if rec.Code != http.StatusServiceUnavailable {
+				t.Fatalf("POST = %d, want 503", rec.Code)
+			}
+		}
+		for range 5 {
+			time.Sleep(time.Second) // by now the store could be probed
+			get := httptest.NewRequest("GET", "/", nil)
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, get)
+			if rec.Code != http.StatusOK || rec.Body.String() != "hello" || rec.Header().Get("Retry-After") != "" {
+				t.Errorf("GET = %d %q %v, want 200 without header fields", rec.Code, rec.Body, rec.Header())
+			}
+			if err := l.Charge(get, 1); err != nil {
+				t.Errorf("Charge error = %v", err)
+			}
+		}
+		if diff := cmp.Diff([]bool{true}, o.told); diff != "" {
+			t.Errorf("OnOutage mismatch (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// "Shadow counts without refusing", whatever the store does.
+func TestAShadowAloneDoesNotFailClosed(t *testing.T) {
+	t.Parallel()
+	store := newFaulty(t)
+	store.fail(refuse)
+	l := guarded(t, store, ratelimit.Options{FailClosed: true, Policies: []ratelimit.Policy{{Name: "a", Shadow: true}, {Name: "b", Shadow: true}}})
+	h := l.Handler(http.HandlerFunc(hello))
+	for range 5 {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, request(""))
+		if rec.Code != http.StatusOK || rec.Body.String() != "hello" {
+			t.Errorf("answer = %d %q, want 200", rec.Code, rec.Body)
+		}
+	}
+	if d, err := l.Check(request("")); err != nil || !d.Allowed || !d.Degraded {
+		t.Errorf("Check = %+v, %v, want it allowed and degraded", d, err)
+	}
 }
