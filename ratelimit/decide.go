@@ -191,7 +191,7 @@ func evaluate(ctx context.Context, b backend, buckets []bucket) (verdict, error)
 			if wait > v.wait {
 				v.tight, v.state, v.wait = i, s, wait
 			}
-		case v.tight < 0 || tighter(s, v.state):
+		case v.tight < 0 || in.tighter(s, &buckets[v.tight], v.state):
 			v.tight, v.state = i, s
 		}
 	}
@@ -254,10 +254,23 @@ func (b backend) undo(ctx context.Context, buckets []bucket) {
 	_ = b.giveBack(ctx, buckets) // the error before it is the one to tell
 }
 
-// tighter reports whether a leaves the caller less than b.
-func tighter(a, b State) bool {
-	if a.Remaining != b.Remaining {
-		return a.Remaining < b.Remaining
+// tighter reports whether in, in state s, lets fewer such requests follow than the
+// other bucket does.
+func (in *bucket) tighter(s State, other *bucket, os State) bool {
+	if a, b := in.follow(s), other.follow(os); a != b {
+		return a < b
 	}
-	return a.Reset > b.Reset
+	if s.Remaining != os.Remaining {
+		return s.Remaining < os.Remaining
+	}
+	return s.Reset > os.Reset
+}
+
+// follow returns how many requests of the same cost the bucket holds. What costs
+// nothing is never refused: the caller must not be told to wait for it.
+func (in *bucket) follow(s State) int {
+	if in.cost == 0 {
+		return math.MaxInt
+	}
+	return s.Remaining / in.cost
 }

@@ -9,7 +9,7 @@ import (
 
 // A Decision is what a [Limiter] found about one request. Of several policies it
 // describes the tightest: the one that makes a refused request wait longest, or
-// that leaves an allowed one the least.
+// that lets the fewest of its like follow an allowed one.
 type Decision struct {
 	// Allowed reports whether the request may be served.
 	Allowed bool

@@ -116,8 +116,8 @@ func TestHeaders(t *testing.T) {
 			before: 500, status: 200, body: "hello",
 			header: map[string]string{"X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "200", "X-Ratelimit-Reset": "946684800"},
 		},
-		"a negative cost refills nothing": {
-			opts:   ratelimit.Options{Policies: []ratelimit.Policy{{Name: "paid"}, {Name: "free", Limit: 3, Cost: cost(-1)}}},
+		"a negative cost is none": {
+			opts:   ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 3, Cost: cost(-1)}}},
 			before: 1, status: 200, body: "hello",
 			header: map[string]string{"X-Ratelimit-Limit": "3", "X-Ratelimit-Remaining": "3", "X-Ratelimit-Reset": "946684800"},
 		},
@@ -143,6 +143,22 @@ func TestHeaders(t *testing.T) {
 			}},
 			before: 2, status: 200, body: "hello",
 			header: map[string]string{"X-Ratelimit-Limit": "10", "X-Ratelimit-Remaining": "7", "X-Ratelimit-Reset": "946684801"},
+		},
+		"the tightest at what the request costs": {
+			opts: ratelimit.Options{Policies: []ratelimit.Policy{
+				{Name: "requests", Limit: 6},
+				{Name: "rows", Limit: 100, Cost: cost(40)},
+			}},
+			before: 1, status: 200, body: "hello",
+			header: map[string]string{"X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "20", "X-Ratelimit-Reset": "946684848"},
+		},
+		"a policy that costs nothing is not the tightest": {
+			opts: ratelimit.Options{Policies: []ratelimit.Policy{
+				{Name: "export", Limit: 1, Cost: cost(0)},
+				{Name: "requests", Limit: 6},
+			}},
+			before: 1, status: 200, body: "hello",
+			header: map[string]string{"X-Ratelimit-Limit": "6", "X-Ratelimit-Remaining": "4", "X-Ratelimit-Reset": "946684820"},
 		},
 		"the policy that makes wait longest": {
 			opts: ratelimit.Options{Policies: []ratelimit.Policy{

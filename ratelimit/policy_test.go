@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +69,37 @@ func TestMatch(t *testing.T) {
 		_, counted := rec.Header()["X-Ratelimit-Limit"]
 		if rec.Code != want.status || counted != want.counted {
 			t.Errorf("request %d: %s = %d, counted: %t, want %d, %t", i, want.method, rec.Code, counted, want.status, want.counted)
+		}
+	}
+}
+
+// "what comes from a caller's parameters must not refill a bucket"
+func TestANegativeCostRefillsNothing(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{{
+		Limit: 3, Period: time.Hour,
+		Cost: func(r *http.Request) int {
+			n, _ := strconv.Atoi(r.URL.Query().Get("rows"))
+			return n
+		},
+	}}})
+	for _, step := range []struct {
+		rows    string
+		allowed bool
+		left    int
+	}{
+		{"2", true, 1},
+		{"-2", true, 1},
+		{"-9223372036854775808", true, 1},
+		{"9223372036854775807", false, 1},
+		{"2", false, 1},
+		{"1", true, 0},
+		{"-1", true, 0},
+		{"1", false, 0},
+	} {
+		d, _ := l.Check(httptest.NewRequest("GET", "/?rows="+step.rows, nil))
+		if d.Allowed != step.allowed || d.Remaining != step.left {
+			t.Errorf("Check of %s rows = %+v, want allowed: %t and %d left", step.rows, d, step.allowed, step.left)
 		}
 	}
 }
