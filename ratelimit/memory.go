@@ -112,6 +112,11 @@ func (m *Memory) take(hash uint64, now time.Duration, cost int, rate Rate) State
 			if s.tag.Load() != tag {
 				break
 			}
+			if cost < 0 {
+				// Seen from before the last call, an empty bucket would look
+				// less empty than it is, and what it is short of be lost.
+				now = max(now, time.Since(m.start))
+			}
 			next, state := rate.Take(time.Duration(tat), now, cost)
 			if int64(next) == tat || s.tat.CompareAndSwap(tat, int64(next)) {
 				return state
@@ -143,6 +148,7 @@ func (m *Memory) add(set []slot, lock *sync.Mutex, tag uint64, now time.Duration
 	defer lock.Unlock()
 	// Read again under the lock: nobody then adds a key at an earlier instant
 	// than the one at which its full bucket was forgotten.
+	asked := now
 	now = max(now, time.Since(m.start))
 	if _, found := find(set, tag); found {
 		return State{}, false
@@ -159,8 +165,15 @@ func (m *Memory) add(set []slot, lock *sync.Mutex, tag uint64, now time.Duration
 		}
 	}
 	// The debt goes with the slot. Since it is the least of the set, the key
-	// that loses the slot cannot come back to a bucket with less.
+	// that loses the slot cannot come back to a bucket with less. The caller
+	// counts from the instant at which it asked.
 	next, state := rate.Take(time.Duration(least), now, cost)
+	if state.Next > 0 {
+		state.Next += now - asked
+	}
+	if state.Reset > 0 {
+		state.Reset += now - asked
+	}
 	if !state.Allowed || cost <= 0 {
 		return state, true
 	}

@@ -98,6 +98,38 @@ func TestMemoryAdmitsExactlyTheBucketTo64Goroutines(t *testing.T) {
 	})
 }
 
+// A call reads the clock before it comes to the bucket, and others may come between.
+func TestMemoryCountsCallsThatComeLate(t *testing.T) {
+	t.Parallel()
+	const unit = 600 * time.Millisecond
+	tests := map[string]struct {
+		before, cost int // taken at one second, then a second late
+		want         ratelimit.State
+		left         int // at one second
+	}{
+		"one is taken":                         {before: 100, cost: 1, want: ratelimit.State{Allowed: true, Remaining: 97, Next: 400 * time.Millisecond, Reset: time.Second + unit}, left: 99},
+		"one of an empty bucket is given back": {before: 200, cost: -1, left: 1},
+		"a new key is told its reset":          {cost: 150, want: ratelimit.State{Allowed: true, Remaining: 50, Next: unit + time.Second, Reset: 31 * time.Second}, left: 50},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newMemory(t, 1)
+				time.Sleep(time.Second)
+				take(t, store, "k", tt.before, contract)
+				got := store.TakeAt(0, "k", tt.cost, contract)
+				if tt.cost > 0 && got != tt.want {
+					t.Errorf("TakeAt(0, cost %d) = %+v, want %+v", tt.cost, got, tt.want)
+				}
+				if got := take(t, store, "k", 0, contract); got.Remaining != tt.left {
+					t.Errorf("%d are left, want %d", got.Remaining, tt.left)
+				}
+			})
+		})
+	}
+}
+
 // A schedule is a list of steps of three bytes each: how long to wait, for which
 // of eight keys, and the cost.
 func FuzzMemoryAgreesWithTheModel(f *testing.F) {
