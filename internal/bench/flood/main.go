@@ -66,18 +66,12 @@ func main() {
 	}
 	data := make([]byte, *ballast<<20)
 	defer runtime.KeepAlive(data)
-	// So that every page of the heap was used before: the first use of one takes
-	// longer than ten calls of the handler.
-	for range 4 * len(data) / 512 {
-		garbage = make([]byte, 512)
-	}
+	defer runtime.KeepAlive(usePages(4 * len(data)))
 	if err := run(os.Stdout, *rounds, *period, *only, *profile); err != nil {
 		fmt.Fprintln(os.Stderr, "flood:", err)
 		os.Exit(1)
 	}
 }
-
-var garbage []byte
 
 const (
 	issuerURL = "https://api.example.com"
@@ -412,6 +406,15 @@ func tellTime(w io.Writer) {
 			return
 		}
 	}
+}
+
+// usePages allocates so many bytes of garbage, so that the pages of the heap have been
+// used before: the first use of one takes longer than ten calls of the handler.
+func usePages(bytes int) (last []byte) {
+	for range bytes / 512 {
+		last = make([]byte, 512)
+	}
+	return last
 }
 
 // heap returns the bytes that are in use after a collection.
