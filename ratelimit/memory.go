@@ -150,18 +150,22 @@ func (m *Memory) add(set []slot, lock *sync.Mutex, tag uint64, now time.Duration
 	// than the one at which its full bucket was forgotten.
 	asked := now
 	now = max(now, time.Since(m.start))
-	if _, found := find(set, tag); found {
-		return State{}, false
-	}
 	var victim *slot
 	least := int64(math.MaxInt64)
 	for i := range uint64(setSize) {
 		s := &set[(tag+i)%setSize]
-		if tat := s.tat.Load(); tat < least {
-			victim, least = s, tat
+		owner := s.tag.Load()
+		if owner == tag {
+			return State{}, false
 		}
-		if least < int64(now) {
-			break // free or full: nothing is forgotten with it
+		// The first that is free or full will do: nothing is forgotten with it.
+		if least >= int64(now) {
+			if tat := s.tat.Load(); tat < least {
+				victim, least = s, tat
+			}
+		}
+		if owner == 0 {
+			break
 		}
 	}
 	// The debt goes with the slot. Since it is the least of the set, the key
