@@ -117,3 +117,17 @@ func BenchmarkMemory(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMemoryFlood lets ten million keys come to a store for a million, once a
+// round: the heap must not grow.
+func BenchmarkMemoryFlood(b *testing.B) {
+	const keys, more = 1_000_000, 10_000_000
+	var perKey float64
+	var growth int64
+	for b.Loop() {
+		perKey, growth = flood(b, keys, more)
+	}
+	b.ReportMetric(perKey, "B/key")
+	b.ReportMetric(float64(growth), "B/flood")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(keys+more), "ns/key")
+}

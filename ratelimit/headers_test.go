@@ -130,6 +130,18 @@ func TestHeaders(t *testing.T) {
 			before: 199, step: time.Hour, status: 200, body: "hello",
 			header: map[string]string{"X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "946688460"},
 		},
+		"the wall clock a year ahead": {
+			before: 200, step: 365 * 24 * time.Hour, status: 429, body: exceededBody,
+			header: refusal("102", map[string]string{
+				"X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "978220860", "Retry-After": "1",
+			}),
+		},
+		"the wall clock set back by an hour": {
+			before: 200, step: -time.Hour, status: 429, body: exceededBody,
+			header: refusal("102", map[string]string{
+				"X-Ratelimit-Limit": "100", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "946681260", "Retry-After": "1",
+			}),
+		},
 		"the wall clock set back by a year": {
 			before: 200, step: -365 * 24 * time.Hour, status: 429, body: exceededBody,
 			header: refusal("102", map[string]string{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,6 +131,48 @@ func TestMemoryCountsCallsThatComeLate(t *testing.T) {
 	}
 }
 
+// "at most burst + limit in any minute", to a caller who asks as often as it likes.
+func TestAnyPeriodSeesAtMostBurstPlusLimit(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 50 {
+		rate := ratelimit.Rate{Limit: 1 + rng.IntN(300), Period: time.Duration(1+rng.Int64N(100_000)) * time.Millisecond}
+		rate.Burst = 1 + rng.IntN(2*rate.Limit)
+		seed := rng.Uint64()
+		t.Run(fmt.Sprintf("%d per %v burst %d", rate.Limit, rate.Period, rate.Burst), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newMemory(t, 1)
+				rng := rand.New(rand.NewPCG(seed, 5))
+				var at []time.Time
+				for end := time.Now().Add(5 * rate.Period); time.Now().Before(end); {
+					for take(t, store, "k", 1, rate).Allowed {
+						at = append(at, time.Now())
+					}
+					// Mostly as soon as one is refilled, now and then after a pause.
+					pause := rate.Interval()
+					if rng.IntN(50) == 0 {
+						pause = time.Duration(rng.Int64N(int64(rate.Period)))
+					}
+					time.Sleep(pause)
+				}
+				first := 0
+				for i := range at {
+					for at[i].Sub(at[first]) >= rate.Period {
+						first++
+					}
+					if got, most := i-first+1, rate.Burst+rate.Limit; got > most {
+						t.Fatalf("%d requests were admitted within %v, want at most %d", got, rate.Period, most)
+					}
+				}
+				if len(at) < rate.Burst+2*rate.Limit {
+					t.Errorf("%d requests were admitted in five periods, want %d or more", len(at), rate.Burst+2*rate.Limit)
+				}
+			})
+		})
+	}
+}
+
 // A schedule is a list of steps of three bytes each: how long to wait, for which
 // of eight keys, and the cost.
 func FuzzMemoryAgreesWithTheModel(f *testing.F) {
@@ -236,30 +279,44 @@ func TestMemoryForgetsFullBucketsFirst(t *testing.T) {
 	})
 }
 
+// "at most 40 bytes a key, heap growth 0 while more keys arrive"
 func TestMemoryGrowsByNothing(t *testing.T) {
 	// Not parallel: it measures the heap.
-	const keys = 5000
-	var before, full, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	store := newMemory(t, keys)
-	for i := range keys {
-		take(t, store, fmt.Sprint(i), 1, contract)
+	const keys = 100_000 / slowed
+	perKey, growth := flood(t, keys, 10*keys)
+	if perKey > 40 {
+		t.Errorf("%d keys take %.1f bytes each, want at most 40", keys, perKey)
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&full)
-	for i := range 5 * keys {
-		take(t, store, fmt.Sprint("more ", i), 1, contract)
+	if growth > 64<<10 {
+		t.Errorf("ten times as many keys took %d bytes more, want none", growth)
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if got := float64(full.HeapAlloc-before.HeapAlloc) / keys; got > 40 {
-		t.Errorf("%d keys take %.1f bytes each, want at most 40", keys, got)
+}
+
+// flood fills a store for a number of keys, lets more come, and returns what each of
+// the first takes of the heap and what the others have added.
+func flood(tb testing.TB, keys, more int) (perKey float64, growth int64) {
+	tb.Helper()
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
 	}
-	if after.HeapAlloc > full.HeapAlloc+64<<10 {
-		t.Errorf("five times as many keys took %d bytes more, want none", after.HeapAlloc-full.HeapAlloc)
+	before := heap()
+	store := newMemory(tb, keys)
+	name := make([]byte, 0, 32)
+	arrive := func(n int, prefix string) {
+		for i := range n {
+			name = strconv.AppendInt(append(name[:0], prefix...), int64(i), 10)
+			take(tb, store, string(name), 1, contract)
+		}
 	}
+	arrive(keys, "known-")
+	full := heap()
+	arrive(more, "flood-")
+	growth = heap() - full
 	runtime.KeepAlive(store)
+	return float64(full-before) / float64(keys), growth
 }
 
 func TestMemoryKeepsTheStatedNumberOfKeysApart(t *testing.T) {
