@@ -100,6 +100,15 @@ func (s *scope) Inherits(unit, role string) bool {
 	return ok && covers(s.inherited[role], i)
 }
 
+// Organization is the one that the scope's units are of, or empty where the
+// scoper serves all. Package admin asks it, too.
+func (s *scope) Organization() string {
+	if s == nil {
+		return ""
+	}
+	return s.owner.organization
+}
+
 // Gains says yes of a unit outside the scope: nobody knows who holds what there.
 func (s *scope) Gains(from, to string) bool {
 	i, ok := s.position(to)

@@ -2,15 +2,18 @@
 // scopes by: create, rename, move and disable units, grant and revoke roles.
 //
 //	office, err := admin.New(scoper, store, admin.Options{Audit: audit})
-//	mux.Handle("GET /org-units", scoper.UnitsHandler())
 //	mux.Handle("/org-units/active", scoper.ActiveHandler())
-//	mux.Handle("/org-units", scoper.Handler(office.UnitsHandler()))
-//	mux.Handle("/org-units/{id}", scoper.Handler(office.UnitsHandler()))
-//	mux.Handle("/role-assignments", scoper.Handler(office.AssignmentsHandler()))
-//	mux.Handle("/role-assignments/{id}", scoper.Handler(office.AssignmentsHandler()))
+//	mux.Handle("/org-units", office.UnitsHandler())
+//	mux.Handle("/org-units/{id}", office.UnitsHandler())
+//	mux.Handle("/role-assignments", office.AssignmentsHandler())
+//	mux.Handle("/role-assignments/{id}", office.AssignmentsHandler())
 //
-// The handlers go behind [ouscope.Scoper.Handler] and act within its scope. What
-// they change holds from the next request of this process on.
+// The handlers act within the scope of [ouscope.Scoper.Handler]; they stand for it
+// too, or go behind it. GET /org-units alone needs no active unit, so that callers
+// find the one to choose.
+//
+// What they change holds from the next request of this process on, and in others
+// as soon as they hear of it ([Options].Publish), or once their cache time is over.
 //
 // # Who may do what
 //
@@ -47,6 +50,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/inherit"
@@ -84,16 +88,23 @@ type Options struct {
 	// Role is what callers need on the unit concerned. If empty, admin.
 	Role string
 
-	// Organization is that of the Scoper.
-	Organization string
-
 	// UnitsPath and AssignmentsPath are the paths that clients see, for
 	// Location. If empty, /org-units and /role-assignments.
 	UnitsPath, AssignmentsPath string
 
-	// Audit is told of every change after it was made, before the answer. If
-	// nil, nobody is.
+	// Audit is told of every change after it was made, before the answer. The
+	// context goes on where the client has left. If nil, nobody is told.
 	Audit func(ctx context.Context, e Event)
+
+	// Publish is told of every change, too, for other processes to hear of: the
+	// subject whose roles changed, or the empty text for units.
+	//
+	//	Publish: func(ctx context.Context, subject string) { rdb.Publish(ctx, "ou_changes", subject) }
+	//
+	// Package follow hears it there. It is called before Audit, on the request's
+	// goroutine. If nil, nobody is told; the store of package sqlstore can tell
+	// others by itself.
+	Publish func(ctx context.Context, subject string)
 }
 
 // An Event is one change that was made.
@@ -109,6 +120,10 @@ type Event struct {
 
 	// Assignment is what was granted or revoked.
 	Assignment ouscope.Assignment
+
+	// Err is nil for a change that was made. Where the store broke down in the
+	// middle of one, it is the store's error, and nobody knows.
+	Err error
 }
 
 // An Admin holds the handlers.
@@ -136,26 +151,83 @@ func New(scoper *ouscope.Scoper, store Store, opts Options) (*Admin, error) {
 	return &Admin{scoper, store, opts}, nil
 }
 
-func (a *Admin) audit(r *http.Request, e Event) {
-	if a.opts.Audit != nil {
-		e.Subject = ouscope.FromContext(r.Context()).Subject()
-		a.opts.Audit(r.Context(), e)
-	}
+// scoped returns h behind the scope of the request, unless it has one already.
+func (a *Admin) scoped(h http.Handler) http.Handler {
+	resolving := a.scoper.Handler(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ouscope.FromContext(r.Context()).Subject() != "" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		resolving.ServeHTTP(w, r)
+	})
 }
 
-// unit returns the unit with the id, disabled ones included. Where no
-// organization is set, ids are unique.
-func (a *Admin) unit(ctx context.Context, id string) (ouscope.Unit, bool, error) {
+// settle makes a change hold and tells of it. It returns the error of the store,
+// which is either a refusal or leaves open whether the change was made: then it
+// is treated as one, for a revocation that goes unnoticed is worse.
+func (a *Admin) settle(r *http.Request, e Event) error {
+	if refused, ok := errors.AsType[*apierror.Error](e.Err); ok && refused.Status < 500 {
+		return e.Err
+	}
+	subject := e.Assignment.Subject
+	if subject == "" {
+		a.scoper.Invalidate()
+	} else {
+		a.scoper.Invalidate(subject)
+	}
+	ctx := context.WithoutCancel(r.Context())
+	if a.opts.Publish != nil {
+		a.opts.Publish(ctx, subject)
+	}
+	if a.opts.Audit != nil {
+		e.Subject = ouscope.FromContext(ctx).Subject()
+		a.opts.Audit(ctx, e)
+	}
+	return e.Err
+}
+
+// organization returns that of the scoper which made the scope, or the empty
+// string where it serves all. It is not an option, because one that differed
+// would lead to the units of another organization that have the same ids.
+func organization(ctx context.Context) string {
+	if s, ok := inherit.FromContext(ctx).(interface{ Organization() string }); ok {
+		return s.Organization()
+	}
+	return ""
+}
+
+// units returns the units that are served, disabled ones included.
+func (a *Admin) units(ctx context.Context) ([]ouscope.Unit, error) {
 	units, err := a.store.Units(ctx)
+	if err != nil {
+		return nil, err
+	}
+	only := organization(ctx)
+	if only == "" {
+		return units, nil
+	}
+	var own []ouscope.Unit
+	for _, u := range units {
+		if u.Organization == only {
+			own = append(own, u)
+		}
+	}
+	return own, nil
+}
+
+// unit returns the unit with the id, disabled ones included. Where all
+// organizations are served, ids are unique.
+func (a *Admin) unit(ctx context.Context, id string) (ouscope.Unit, bool, error) {
+	units, err := a.units(ctx)
 	if err != nil {
 		return ouscope.Unit{}, false, err
 	}
-	for _, u := range units {
-		if u.ID == id && (a.opts.Organization == "" || u.Organization == a.opts.Organization) {
-			return u, true, nil
-		}
+	i := slices.IndexFunc(units, func(u ouscope.Unit) bool { return u.ID == id })
+	if i < 0 {
+		return ouscope.Unit{}, false, nil
 	}
-	return ouscope.Unit{}, false, nil
+	return units[i], true, nil
 }
 
 // named checks a parent that a body names, on whose units below the caller acts.

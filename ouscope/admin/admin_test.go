@@ -60,12 +60,11 @@ func newOffice(t testing.TB) *office {
 		t.Fatalf("admin.New: %v", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /org-units", scoper.UnitsHandler())
 	mux.Handle("/org-units/active", scoper.ActiveHandler())
-	mux.Handle("/org-units", scoper.Handler(a.UnitsHandler()))
-	mux.Handle("/org-units/{id}", scoper.Handler(a.UnitsHandler()))
-	mux.Handle("/role-assignments", scoper.Handler(a.AssignmentsHandler()))
-	mux.Handle("/role-assignments/{id}", scoper.Handler(a.AssignmentsHandler()))
+	mux.Handle("/org-units", a.UnitsHandler())
+	mux.Handle("/org-units/{id}", a.UnitsHandler())
+	mux.Handle("/role-assignments", a.AssignmentsHandler())
+	mux.Handle("/role-assignments/{id}", a.AssignmentsHandler())
 	o.Handler, o.scoper = mux, scoper
 	return o
 }

@@ -39,7 +39,7 @@ func (a *Admin) AssignmentsHandler() http.Handler {
 	add := endpoint.New(nil, http.MethodGet, http.MethodPost)
 	list := endpoint.New([]string{"page", "limit"}, http.MethodGet, http.MethodPost)
 	one := endpoint.New(nil, http.MethodDelete)
-	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
+	return a.scoped(apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		id := r.PathValue("id")
 		serves := list
 		switch {
@@ -58,7 +58,7 @@ func (a *Admin) AssignmentsHandler() http.Handler {
 			return a.grant(w, r)
 		}
 		return a.list(w, r)
-	})
+	}))
 }
 
 func (a *Admin) list(w http.ResponseWriter, r *http.Request) error {
@@ -76,23 +76,28 @@ func (a *Admin) list(w http.ResponseWriter, r *http.Request) error {
 	if len(units) == 0 {
 		return apierror.Forbidden("missing_role", "")
 	}
-	held, total, err := a.store.Held(r.Context(), a.opts.Organization, units, (page-1)*limit, limit)
+	held, total, err := a.store.Held(r.Context(), organization(r.Context()), units, (page-1)*limit, limit)
 	if err != nil {
 		return err
 	}
-	list := struct {
-		Data  []assignmentView `json:"data"`
-		Total int              `json:"total"`
-		Page  int              `json:"page"`
-		Limit int              `json:"limit"`
-	}{[]assignmentView{}, total, page, limit}
+	shown := []assignmentView{}
 	for _, h := range held {
-		list.Data = append(list.Data, viewAssignment(h))
+		shown = append(shown, viewAssignment(h))
 	}
+	return writeList(w, r, shown, total, page, limit)
+}
+
+// writeList answers with one page of total rows.
+func writeList[T any](w http.ResponseWriter, r *http.Request, rows []T, total, page, limit int) error {
 	if link := pagequery.Link(r.URL, page, limit, int64(total)); link != "" {
 		w.Header()["Link"] = []string{link}
 	}
-	return httpjson.Write(w, r, http.StatusOK, list)
+	return httpjson.Write(w, r, http.StatusOK, struct {
+		Data  []T `json:"data"`
+		Total int `json:"total"`
+		Page  int `json:"page"`
+		Limit int `json:"limit"`
+	}{rows, total, page, limit})
 }
 
 func (a *Admin) grant(w http.ResponseWriter, r *http.Request) error {
@@ -122,11 +127,9 @@ func (a *Admin) grant(w http.ResponseWriter, r *http.Request) error {
 		ID: strings.ToLower(rand.Text()), Subject: *body.Subject, Organization: unit.Organization,
 		Unit: unit.ID, Role: *body.Role, NoInherit: alone,
 	}
-	if err := a.store.Grant(r.Context(), now); err != nil {
+	if err := a.settle(r, Event{Action: "grant", Assignment: now, Err: a.store.Grant(r.Context(), now)}); err != nil {
 		return err
 	}
-	a.scoper.Invalidate(now.Subject)
-	a.audit(r, Event{Action: "grant", Assignment: now})
 	w.Header().Set("Location", a.opts.AssignmentsPath+"/"+url.PathEscape(now.ID))
 	return httpjson.Write(w, r, http.StatusCreated, viewAssignment(now))
 }
@@ -155,7 +158,7 @@ func (a *Admin) revoke(w http.ResponseWriter, r *http.Request, id string) error 
 	scope := ouscope.FromContext(r.Context())
 	var was ouscope.Assignment
 	err := a.store.Revoke(r.Context(), id, func(found ouscope.Assignment) error {
-		if a.opts.Organization != "" && found.Organization != a.opts.Organization {
+		if only := organization(r.Context()); only != "" && found.Organization != only {
 			return apierror.NotFound("")
 		}
 		was = found
@@ -164,11 +167,9 @@ func (a *Admin) revoke(w http.ResponseWriter, r *http.Request, id string) error 
 		}
 		return a.named(r.Context(), found.Unit)
 	})
-	if err != nil {
+	if err := a.settle(r, Event{Action: "revoke", Assignment: was, Err: err}); err != nil {
 		return err
 	}
-	a.scoper.Invalidate(was.Subject)
-	a.audit(r, Event{Action: "revoke", Assignment: was})
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

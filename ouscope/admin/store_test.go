@@ -32,7 +32,7 @@ func (m *memory) SaveUnit(_ context.Context, was, now ouscope.Unit) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	find := func(id string) int {
-		return slices.IndexFunc(m.units, func(u ouscope.Unit) bool { return u.ID == id })
+		return slices.IndexFunc(m.units, func(u ouscope.Unit) bool { return u.ID == id && u.Organization == now.Organization })
 	}
 	for parent := now.Parent; parent != ""; parent = m.units[find(parent)].Parent {
 		if parent == now.ID || find(parent) < 0 {
@@ -51,10 +51,12 @@ func (m *memory) SaveUnit(_ context.Context, was, now ouscope.Unit) error {
 	return nil
 }
 
-func (m *memory) Held(_ context.Context, _ string, units []string, offset, limit int) ([]ouscope.Assignment, int, error) {
+func (m *memory) Held(_ context.Context, organization string, units []string, offset, limit int) ([]ouscope.Assignment, int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	held := slices.DeleteFunc(slices.Clone(m.assignments), func(a ouscope.Assignment) bool { return !slices.Contains(units, a.Unit) })
+	held := slices.DeleteFunc(slices.Clone(m.assignments), func(a ouscope.Assignment) bool {
+		return !slices.Contains(units, a.Unit) || organization != "" && a.Organization != organization
+	})
 	from := min(offset, len(held))
 	return held[from:min(from+limit, len(held))], len(held), nil
 }

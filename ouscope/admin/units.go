@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/tenetkit/tenet/internal/endpoint"
 	"github.com/tenetkit/tenet/internal/httpjson"
 	"github.com/tenetkit/tenet/internal/inherit"
+	"github.com/tenetkit/tenet/internal/pagequery"
 	"github.com/tenetkit/tenet/ouscope"
 )
 
@@ -36,30 +39,29 @@ type unitView struct {
 	Disabled bool    `json:"disabled"`
 }
 
-// UnitsHandler returns the handler for POST of the collection, which takes
-// {"name":"Leeds","parent":"uk"} and answers 201 with the new unit, and for GET
+// UnitsHandler returns the handler for GET of the collection, which is the list of
+// [ouscope.Scoper.UnitsHandler]; for POST of it, which takes
+// {"name":"Leeds","parent":"uk"} and answers 201 with the new unit; and for GET
 // and PUT of {id}, which answer 200. A slug that is empty is made of the name.
-// GET of the collection is [ouscope.Scoper.UnitsHandler], which is better served
-// without the scope in front of it, so that callers find the unit to choose.
 //
-// GET shows the units of the scope, and disabled ones to those who may enable
-// them. PUT takes name, slug, parent and disabled, and what GET answers: id and
-// active have to be what they are. A member that is left out or null, but the
-// name, stays as it is, so that nobody moves or enables a unit by not naming its
-// parent, which GET does not tell everybody, or its state.
+// GET of the collection with filter=disabled=true lists the disabled units that
+// the caller may enable, and nothing below them. GET of {id} shows the units of
+// the scope, and disabled ones to those who may enable them. PUT takes name, slug,
+// parent and disabled, and what GET answers: id and active have to be what they
+// are. A member that is left out or null, but the name, stays as it is, so that
+// nobody moves or enables a unit by not naming its parent, which GET does not tell
+// everybody, or its state.
 func (a *Admin) UnitsHandler() http.Handler {
-	list := a.scoper.UnitsHandler()
-	all := endpoint.New(nil, http.MethodGet, http.MethodPost)
+	all := endpoint.New([]string{"page", "limit", "filter"}, http.MethodGet, http.MethodPost)
+	add := endpoint.New(nil, http.MethodGet, http.MethodPost)
 	one := endpoint.New(nil, http.MethodGet, http.MethodPut)
-	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
+	list := a.scoper.UnitsHandler()
+	disabled := a.scoped(apierror.Handler(a.listDisabled))
+	scoped := a.scoped(apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		id := r.PathValue("id")
-		serves := all
-		switch {
-		case id != "":
-			serves = one
-		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			list.ServeHTTP(w, r)
-			return nil
+		serves := one
+		if id == "" {
+			serves = add
 		}
 		if done, err := serves.Begin(w, r); done || err != nil {
 			return err
@@ -75,7 +77,58 @@ func (a *Admin) UnitsHandler() http.Handler {
 			return err
 		}
 		return httpjson.Write(w, r, http.StatusOK, view(ouscope.FromContext(r.Context()), was))
+	}))
+	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if r.PathValue("id") != "" || r.Method != http.MethodGet && r.Method != http.MethodHead {
+			scoped.ServeHTTP(w, r)
+			return nil
+		}
+		if _, err := all.Begin(w, r); err != nil {
+			return err
+		}
+		switch filters := r.URL.Query()["filter"]; {
+		case len(filters) == 0:
+			list.ServeHTTP(w, r)
+		case len(filters) > 1:
+			return apierror.BadRequest("filter", "duplicate", "filter must be given only once")
+		case filters[0] != "disabled=true":
+			return apierror.BadRequest("filter", "unknown", "filter can be disabled=true alone")
+		default:
+			disabled.ServeHTTP(w, r)
+		}
+		return nil
 	})
+}
+
+// listDisabled lists what can be enabled. Units below a disabled one are out of
+// use whatever they are themselves, so its own parent is always one in use.
+func (a *Admin) listDisabled(w http.ResponseWriter, r *http.Request) error {
+	page, limit, err := pagequery.Parse(r.URL.RawQuery, 25, 100, false)
+	if err != nil {
+		return err
+	}
+	scope, held := ouscope.FromContext(r.Context()), inherit.FromContext(r.Context())
+	if !slices.ContainsFunc(scope.IDs(), func(id string) bool { return held.Inherits(id, a.opts.Role) }) {
+		return errAlone
+	}
+	units, err := a.units(r.Context())
+	if err != nil {
+		return err
+	}
+	var found []ouscope.Unit
+	for _, u := range units {
+		if u.Disabled && held.Inherits(u.Parent, a.opts.Role) {
+			found = append(found, u)
+		}
+	}
+	slices.SortFunc(found, func(a, b ouscope.Unit) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	shown := []unitView{}
+	for _, u := range found[min((page-1)*limit, len(found)):min(page*limit, len(found))] {
+		shown = append(shown, view(scope, u))
+	}
+	return writeList(w, r, shown, len(found), page, limit)
 }
 
 func (a *Admin) createUnit(w http.ResponseWriter, r *http.Request) error {
@@ -96,11 +149,9 @@ func (a *Admin) createUnit(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := ouscope.Unit{ID: strings.ToLower(rand.Text()), Organization: parent.Organization, Parent: parent.ID}
 	body.apply(&now)
-	if err := a.store.SaveUnit(r.Context(), ouscope.Unit{}, now); err != nil {
+	if err := a.settle(r, Event{Action: "create_unit", Unit: now, Err: a.store.SaveUnit(r.Context(), ouscope.Unit{}, now)}); err != nil {
 		return err
 	}
-	a.scoper.Invalidate()
-	a.audit(r, Event{Action: "create_unit", Unit: now})
 	w.Header().Set("Location", a.opts.UnitsPath+"/"+url.PathEscape(now.ID))
 	return httpjson.Write(w, r, http.StatusCreated, view(scope, now))
 }
@@ -141,11 +192,10 @@ func (a *Admin) changeUnit(w http.ResponseWriter, r *http.Request, id string) er
 		return err
 	}
 	if now != was {
-		if err := a.store.SaveUnit(r.Context(), was, now); err != nil {
+		err := a.store.SaveUnit(r.Context(), was, now)
+		if err := a.settle(r, Event{Action: "change_unit", Unit: now, Was: was, Err: err}); err != nil {
 			return err
 		}
-		a.scoper.Invalidate()
-		a.audit(r, Event{Action: "change_unit", Unit: now, Was: was})
 	}
 	return httpjson.Write(w, r, http.StatusOK, view(scope, now))
 }
