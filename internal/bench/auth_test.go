@@ -210,10 +210,15 @@ func BenchmarkTokenSeen(b *testing.B) {
 	}
 }
 
-// BenchmarkTokenForged is a token whose signature is another's.
+// BenchmarkTokenForged is a token whose signature is another's, before the service
+// has seen a good one and after.
 func BenchmarkTokenForged(b *testing.B) {
 	good, other := token(b, "demo-emea"), token(b, "demo-admin")
-	refused(b, "Bearer "+good[:strings.LastIndexByte(good, '.')]+other[strings.LastIndexByte(other, '.'):])
+	r := request("GET", "/leads", "Authorization", "Bearer "+good[:strings.LastIndexByte(good, '.')]+other[strings.LastIndexByte(other, '.'):])
+	contenders := bearers(b, "HS256", auth.JWTOptions{})
+	after := contender{"tenet, after a good token", auth.Require(bearer(b, auth.JWTOptions{}))(ok)}
+	after.handler.ServeHTTP(newSink(), request("GET", "/leads", "Authorization", "Bearer "+good))
+	compete(b, r, http.StatusUnauthorized, slices.Insert(contenders, 1, after)...)
 }
 
 // BenchmarkTokenDots, BenchmarkTokenGarbage and BenchmarkTokenNames are fields of 880
