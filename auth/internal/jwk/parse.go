@@ -14,6 +14,14 @@ import (
 	"github.com/tenetkit/tenet/internal/strictjson"
 )
 
+// maxKeys is more than any issuer has. Each costs a check of its own, and each
+// may be tried for a token without a kid.
+const maxKeys = 256
+
+// ErrUse is wrapped by the error for a key that is for something else than
+// verifying signatures, which is nobody's mistake.
+var ErrUse = errors.New("jwk: the key is not for verifying signatures")
+
 // object is a JWK by its exact names; encoding/json would take KTY for kty.
 type object map[string]json.RawMessage
 
@@ -31,7 +39,8 @@ func Parse(data []byte) (Key, error) {
 }
 
 // ParseSet reads a JWK Set. A key that it cannot use is left out and told in
-// skipped (RFC 7517, section 5); the set itself has to be well-formed.
+// skipped (RFC 7517, section 5); the set itself has to be well-formed and of at
+// most 256 keys.
 func ParseSet(data []byte) (keys []Key, skipped []error, err error) {
 	if err := strictjson.Check(data); err != nil {
 		return nil, nil, fmt.Errorf("jwk: %w", err)
@@ -40,11 +49,18 @@ func ParseSet(data []byte) (keys []Key, skipped []error, err error) {
 	if err := json.Unmarshal(data, &o); err != nil || o == nil {
 		return nil, nil, errors.New("jwk: the set is not a JSON object")
 	}
-	var members []object
+	var members []json.RawMessage // counted before more memory is spent on them
 	if err := json.Unmarshal(o["keys"], &members); err != nil || members == nil {
 		return nil, nil, errors.New("jwk: the set has no array of keys")
 	}
-	for i, m := range members {
+	if len(members) > maxKeys {
+		return nil, nil, fmt.Errorf("jwk: the set has more than %d keys", maxKeys)
+	}
+	for i, text := range members {
+		var m object
+		if err := json.Unmarshal(text, &m); err != nil || m == nil {
+			return nil, nil, fmt.Errorf("jwk: key %d is no JSON object", i)
+		}
 		k, err := m.key()
 		if err != nil {
 			skipped = append(skipped, fmt.Errorf("key %d: %w", i, err))
@@ -89,16 +105,22 @@ func (o object) key() (k Key, err error) {
 		}
 	}
 	if _, named := o["use"]; named && use != "sig" {
-		return Key{}, fmt.Errorf("jwk: the key is for %q, not for signatures", use)
+		return Key{}, fmt.Errorf("%w but for %q", ErrUse, use)
 	}
 	if raw, named := o["key_ops"]; named {
 		var ops []string
-		if err := json.Unmarshal(raw, &ops); err != nil || !slices.Contains(ops, "verify") {
-			return Key{}, errors.New("jwk: the key is not for verifying")
+		if err := json.Unmarshal(raw, &ops); err != nil {
+			return Key{}, errors.New("jwk: key_ops is no array of strings")
+		}
+		if !slices.Contains(ops, "verify") {
+			return Key{}, fmt.Errorf("%w but for %q", ErrUse, ops)
 		}
 	}
-	if _, private := o["d"]; private {
-		return Key{}, errors.New("jwk: the key is a private one")
+	// Any of them gives a private key away (RFC 7518, sections 6.2.2 and 6.3.2).
+	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth"} {
+		if _, private := o[name]; private {
+			return Key{}, errors.New("jwk: the key is a private one")
+		}
 	}
 	switch kty {
 	case "RSA":
