@@ -11,8 +11,9 @@ import (
 	"github.com/tenetkit/tenet/auth/jwks"
 )
 
-// The keys of an issuer that goes down: callers are served with the last set,
-// and those who were never seen before, too.
+// An issuer that rotates its key and goes down: the new key is good at once, and
+// while nobody answers callers are served with the last set, those who were never
+// seen before, too.
 func Example() {
 	iss := authtest.NewIssuer(new(testing.T)) // any OpenID Connect provider
 
@@ -41,9 +42,12 @@ func Example() {
 		fmt.Print(w.Code, " ", w.Body)
 	}
 	call(iss.Token("alice"))
-	iss.SetDown(true)
+	iss.Rotate()
 	call(iss.Token("bob"))
+	iss.SetDown(true)
+	call(iss.Token("carol"))
 	// Output:
 	// 200 alice
 	// 200 bob
+	// 200 carol
 }

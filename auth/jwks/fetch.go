@@ -9,8 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/auth/internal/jwk"
@@ -37,6 +37,9 @@ func (f *fetcher) init(start string, opts Options) error {
 	}
 	f.hosts = map[string]bool{strings.ToLower(u.Host): true}
 	for _, h := range opts.Hosts {
+		if named, err := url.Parse("https://" + h); err != nil || h == "" || named.Host != h {
+			return fmt.Errorf("%q in Hosts is no host", h)
+		}
 		f.hosts[strings.ToLower(h)] = true
 	}
 	if err := f.allowed(u); err != nil {
@@ -92,9 +95,13 @@ func (f *fetcher) fetch(ctx context.Context) (*state, []error, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", address, err)
 	}
+	skipped = slices.DeleteFunc(skipped, otherUse)
 	keys := make([]auth.Key, 0, len(parsed))
 	ids := make(map[string]bool, len(parsed))
 	for _, k := range parsed {
+		if _, secret := k.Key.([]byte); secret {
+			return nil, skipped, fmt.Errorf("%s: a secret is published, with which anybody can sign", address)
+		}
 		if _, err := auth.NewKeySet(auth.Key(k)); err != nil {
 			skipped = append(skipped, err)
 			continue
@@ -106,21 +113,39 @@ func (f *fetcher) fetch(ctx context.Context) (*state, []error, error) {
 	if err != nil {
 		return nil, skipped, fmt.Errorf("%s: %w", address, err)
 	}
-	return &state{set: set, ids: ids, fetched: time.Now()}, skipped, nil
+	return &state{set: set, ids: ids}, skipped, nil
 }
+
+// otherUse reports whether a key was left out because it is for encryption, as
+// many an issuer has one.
+func otherUse(err error) bool { return errors.Is(err, jwk.ErrUse) }
 
 // discover returns where the keys of the issuer are.
 func (f *fetcher) discover(ctx context.Context) (string, error) {
-	body, err := f.get(ctx, strings.TrimSuffix(f.issuer, "/")+"/.well-known/openid-configuration")
+	issuer := strings.TrimSuffix(f.issuer, "/")
+	body, err := f.get(ctx, issuer+"/.well-known/openid-configuration")
+	if e, ok := errors.AsType[statusError](err); ok && e.status < http.StatusInternalServerError {
+		u, malformed := url.Parse(issuer)
+		if malformed != nil {
+			return "", malformed
+		}
+		// RFC 8414, section 3.1, has the issuer's path last.
+		body, err = f.get(ctx, u.Scheme+"://"+u.Host+"/.well-known/oauth-authorization-server"+u.EscapedPath())
+	}
 	if err != nil {
 		return "", err
 	}
-	if err := strictjson.Check(body); err != nil {
+	return f.keysOf(body)
+}
+
+// keysOf returns where the keys are by the metadata of the issuer.
+func (f *fetcher) keysOf(metadata []byte) (string, error) {
+	if err := strictjson.Check(metadata); err != nil {
 		return "", err
 	}
 	var members map[string]json.RawMessage
 	var issuer, keys string
-	if json.Unmarshal(body, &members) != nil || json.Unmarshal(members["issuer"], &issuer) != nil ||
+	if json.Unmarshal(metadata, &members) != nil || json.Unmarshal(members["issuer"], &issuer) != nil ||
 		json.Unmarshal(members["jwks_uri"], &keys) != nil {
 		return "", errors.New("the document has no issuer or no jwks_uri")
 	}
@@ -134,19 +159,29 @@ func (f *fetcher) discover(ctx context.Context) (string, error) {
 	return keys, f.allowed(u)
 }
 
+// statusError is an answer other than 200.
+type statusError struct {
+	address string
+	status  int
+}
+
+func (e statusError) Error() string { return fmt.Sprintf("%s answers %d", e.address, e.status) }
+
 func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
 	r.Header.Set("Accept", "application/json")
+	// The Source is a cache; another on the way would keep keys for longer.
+	r.Header.Set("Cache-Control", "no-cache")
 	response, err := f.client.Do(r)
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %d", address, response.StatusCode)
+		return nil, statusError{address, response.StatusCode}
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
