@@ -1,9 +1,13 @@
 package jwks_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/auth/jwks"
 )
@@ -33,6 +37,35 @@ func FuzzParsePEM(f *testing.F) {
 			if _, err := auth.NewKeySet(k); err != nil {
 				t.Fatalf("ParsePEM(%q) gives a key that is refused: %v", data, err)
 			}
+		}
+	})
+}
+
+// Whatever a discovery document says, nothing is asked but its issuer, over TLS, and
+// what comes of it are keys or a 503.
+func FuzzDiscover(f *testing.F) {
+	const issuer = "https://issuer.example"
+	f.Add([]byte(`{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example/keys"}`))
+	f.Add([]byte(`{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example@evil.example/keys"}`))
+	f.Add([]byte(`{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example\\@evil.example/keys"}`))
+	f.Add([]byte(`{"issuer":"https://issuer.example/","jwks_uri":"http://issuer.example/keys"}`))
+	f.Add([]byte(`{"issuer":"https://issuer.example","jwks_uri":"//evil.example"}`))
+	good := keySet("a")
+	f.Fuzz(func(t *testing.T, document []byte) {
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Scheme != "https" || r.URL.Host != "issuer.example" || r.Host != "issuer.example" || r.Header.Get("Authorization") != "" {
+				t.Errorf("%q led to %s", document, r.URL)
+			}
+			body := good
+			if r.URL.Path == "/.well-known/openid-configuration" {
+				body = string(document)
+			}
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		})
+		source := must(jwks.Discover(issuer, jwks.Options{Client: &http.Client{Transport: transport}}))
+		set, err := source.Keys(t.Context(), "a")
+		if (set == nil) == (err == nil) || err != nil && !errors.Is(err, apierror.Unavailable(0)) {
+			t.Errorf("Keys by %q = %v, %v", document, set, err)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package jwks_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -336,6 +338,9 @@ func TestNewRefuses(t *testing.T) {
 	for _, address := range []string{
 		"", "http://issuer.example/keys", "ftp://issuer.example/keys", "https://user:secret@issuer.example/keys",
 		"https:///keys", "issuer.example/keys", "https://issuer.example/keys#x", "http://127.0.0.1.evil.example/keys", "http://[::2]/keys", ":",
+		"http://localhost.evil.example/keys", "http://localhost@evil.example/keys", "http://evil.example/localhost", "http://localhost./keys",
+		"http://0.0.0.0/keys", "http://127.1/keys", "http://2130706433/keys", "http://169.254.169.254/keys", "HTTP://issuer.example/keys", "file:///keys",
+		"https:issuer.example/keys", "//issuer.example/keys",
 	} {
 		if _, err := jwks.New(address, jwks.Options{}); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("New(%q) = %v, want an error", address, err)
@@ -346,7 +351,21 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("New(%q) = %v", address, err)
 		}
 	}
-	for _, opts := range []jwks.Options{{Refresh: -1}, {MaxStale: time.Second}, {Timeout: -1}} {
+	for _, issuer := range []string{"https://issuer.example?tenant=a", "https://issuer.example/?", "https://issuer.example/#", "http://issuer.example"} {
+		if _, err := jwks.Discover(issuer, jwks.Options{}); err == nil {
+			t.Errorf("Discover(%q) = nil error", issuer)
+		}
+	}
+	for _, opts := range []jwks.Options{
+		{Refresh: -1},
+		{MaxStale: time.Second},
+		{Timeout: -1},
+		{Refresh: time.Second},
+		{Hosts: []string{"https://keys.example"}},
+		{Hosts: []string{"keys.example/keys"}},
+		{Hosts: []string{"me@keys.example"}},
+		{Hosts: []string{""}},
+	} {
 		if _, err := jwks.New(url, opts); err == nil {
 			t.Errorf("New with %+v = nil error", opts)
 		}
@@ -371,6 +390,20 @@ func TestParse(t *testing.T) {
 		}
 	}
 
+	// Sets as issuers publish them have keys for encryption, too.
+	encryption := `{"kty":"RSA","use":"enc","alg":"RSA-OAEP","kid":"e","e":"AQAB","n":"AQAB"}`
+	keys, err = jwks.ParseSet([]byte(join(keySet("a"), encryption)))
+	if err != nil || len(keys) != 1 || keys[0].ID != "a" {
+		t.Errorf("ParseSet of a set with a key for encryption = %v, %v, want the other one", keys, err)
+	}
+	for _, text := range []string{encryption, `{"keys":[` + encryption + `]}`} {
+		_, errKey := jwks.ParseKey([]byte(text))
+		_, errSet := jwks.ParseSet([]byte(text))
+		if errKey == nil || errSet == nil {
+			t.Errorf("ParseKey(%s) = %v, ParseSet = %v, want errors", text, errKey, errSet)
+		}
+	}
+
 	private := must(rsa.GenerateKey(rand.Reader, 2048))
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 	pkix := block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&private.PublicKey)))
@@ -379,16 +412,24 @@ func TestParse(t *testing.T) {
 		data []byte
 		want int
 	}{
-		"PKIX":            {pkix, 1},
-		"PKCS #1":         {pkcs1, 1},
-		"two":             {bytes.Join([][]byte{pkix, pkcs1}, []byte("text between\n")), 2},
-		"a private key":   {block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(private))), 0},
-		"nothing":         {nil, 0},
-		"text":            {[]byte("ssh-rsa AAAA"), 0},
-		"broken":          {block("PUBLIC KEY", []byte("x")), 0},
-		"broken, PKCS #1": {block("RSA PUBLIC KEY", []byte("x")), 0},
-		"no certificate":  {block("CERTIFICATE", []byte("x")), 0},
-		"a weak key":      {block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&must(rsa.GenerateKey(rand.Reader, 1024)).PublicKey))), 0},
+		"PKIX":                     {pkix, 1},
+		"PKCS #1":                  {pkcs1, 1},
+		"two":                      {bytes.Join([][]byte{pkix, pkcs1}, []byte("text between\n")), 2},
+		"text around":              {slices.Concat([]byte("Subject: x\n"), pkix, []byte("\nthe end")), 1},
+		"Windows":                  {bytes.ReplaceAll(pkix, []byte("\n"), []byte("\r\n")), 1},
+		"a second that is cut off": {slices.Concat(pkix, pkcs1[:len(pkcs1)/2]), 0},
+		"a first that is broken":   {slices.Concat(bytes.Replace(pkcs1, []byte("\nMII"), []byte("\n!!!"), 1), pkix), 0},
+		"a second that is private": {slices.Concat(pkix, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))), 0},
+		"EC PARAMETERS before":     {slices.Concat(block("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}), pkix), 0},
+		"data behind a key":        {block("PUBLIC KEY", append(must(x509.MarshalPKIXPublicKey(&private.PublicKey)), 0)), 0},
+		"a key for encryption":     {block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(must(ecdh.X25519().GenerateKey(rand.Reader)).PublicKey()))), 0},
+		"a private key":            {block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(private))), 0},
+		"nothing":                  {nil, 0},
+		"text":                     {[]byte("ssh-rsa AAAA"), 0},
+		"broken":                   {block("PUBLIC KEY", []byte("x")), 0},
+		"broken, PKCS #1":          {block("RSA PUBLIC KEY", []byte("x")), 0},
+		"no certificate":           {block("CERTIFICATE", []byte("x")), 0},
+		"a weak key":               {block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&must(rsa.GenerateKey(rand.Reader, 1024)).PublicKey))), 0},
 	} {
 		keys, err := jwks.ParsePEM(tt.data)
 		if len(keys) != tt.want || (err == nil) != (tt.want > 0) {
