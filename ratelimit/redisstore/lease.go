@@ -122,28 +122,25 @@ func (s *Store) fetch(ctx context.Context, l *lease, key string, cost int, rate 
 		state.Allowed = allowed
 		return state, nil
 	}
-	// A lot that was used up within its lease was too small.
 	// The lease begins before Redis is asked, so that it ends in time whenever
-	// the answer comes.
-	start, lot := time.Since(s.leases.start), 0
-	if start < l.until {
-		lot = max(min(2*l.lot, s.leases.lot, rate.Burst/4), 1)
-	}
+	// the answer comes. A lot that was used up within its lease was too small.
+	start := time.Since(s.leases.start)
+	lot := max(min(2*l.lot, s.leases.lot, rate.Burst/4), 1)
 	interval := rate.Interval()
 	span := interval * time.Duration(rate.Burst)
 	need := cost - l.tokens
-	reply, err := s.eval(ctx, key, int64(interval), int64(span), need, max(lot-1, 0))
+	reply, err := s.eval(ctx, key, int64(interval), int64(span), need, lot-1)
 	if err != nil {
 		return ratelimit.State{}, err
 	}
-	debt, taken, err := parseLease(reply, span, need, max(lot-1, 0))
+	debt, taken, err := parseLease(reply, span, need, lot-1)
 	if err != nil {
 		return ratelimit.State{}, err
 	}
 	state := l.learn(s.leases, debt)
 	state.Allowed = taken > 0
 	if state.Allowed {
-		l.tokens, l.lot = taken-need, max(lot, 1)
+		l.tokens, l.lot = taken-need, lot
 		l.until = start + s.leases.term
 	}
 	return state, nil

@@ -34,7 +34,8 @@
 //     busy caller pauses or moves to another process.
 //   - The header fields are up to a lease old, so a caller that is served by several
 //     processes at once may be refused although it keeps to them.
-//   - A charge given back is seen by the other processes within a second.
+//   - A charge given back is seen by the other processes within a second, and one
+//     that the bucket does not hold may leave what is left of a lot.
 //
 // # Exactness
 //

@@ -1,7 +1,9 @@
 package redisstore_test
 
 import (
+	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +76,35 @@ func TestErrorsAreNotRetried(t *testing.T) {
 	}
 }
 
+// A number of Lua holds 53 bits: costs that are no different from a bucket's are
+// sent as such.
+func TestCostsAreSentInBounds(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string]redisstore.Options{"exactly": {}, "leased": leased} {
+		for cost, want := range map[int]int{1: 1, 200: 200, 201: 0, 1<<63 - 1: 0, 0: 0, -1: -1, -200: -200, -201: -200, -1 << 63: -200} {
+			t.Run(name+" "+strconv.Itoa(cost), func(t *testing.T) {
+				t.Parallel()
+				var sent []any
+				fake := newFakeRedis()
+				store, err := redisstore.New(func(ctx context.Context, args ...any) (any, error) {
+					sent = args
+					return fake.do(ctx, args...)
+				}, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s, err := store.Take(t.Context(), "k", cost, contract)
+				if err != nil || s.Allowed != (cost <= 200) {
+					t.Errorf("Take(%d) = %+v, %v, want allowed: %t", cost, s, err, cost <= 200)
+				}
+				if diff := cmp.Diff([]any{int64(600e6), int64(120e9), want}, sent[4:7]); diff != "" {
+					t.Errorf("arguments of the script mismatch (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
 func TestRatesThatLuaCannotHoldAreRefused(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -129,36 +160,44 @@ func TestRepliesThatCannotBe(t *testing.T) {
 // policy or there is an error.
 func FuzzReply(f *testing.F) {
 	for _, n := range []int64{0, 1, -1, 120e9, -120e9, 120e9 + 1, -120e9 - 2, 1<<63 - 1, -1 << 63} {
-		f.Add(n, "", 1)
+		f.Add(n, int64(1), "", 1)
+		f.Add(n, int64(1), "leased", 1)
 	}
-	f.Add(int64(0), "OK", 1)
-	f.Add(int64(0), "leased", 1)
-	f.Add(int64(120e9), "leased", 2)
-	f.Add(int64(-1), "leased", 0)
-	f.Fuzz(func(t *testing.T, n int64, text string, cost int) {
+	f.Add(int64(0), int64(0), "OK", 1)
+	f.Add(int64(120e9), int64(3), "leased", 2)
+	f.Add(int64(-1), int64(0), "leased", 0)
+	f.Add(int64(0), int64(1)<<62, "leased", 1)
+	f.Add(int64(0), int64(1), "three", 1)
+	f.Fuzz(func(t *testing.T, n, taken int64, form string, cost int) {
 		fake := newFakeRedis()
 		var opts redisstore.Options
-		switch text {
+		switch form {
 		case "":
 			fake.reply = n
 		case "leased":
-			fake.reply = []any{n, int64(1)}
+			fake.reply = []any{n, taken}
+			opts.Lease = time.Second
+		case "three":
+			fake.reply = []any{n, taken, taken}
 			opts.Lease = time.Second
 		default:
-			fake.reply = text
+			fake.reply = form
 		}
-		s, err := newStore(t, fake, opts).Take(t.Context(), "k", cost, contract)
-		if err != nil {
-			if !strings.HasPrefix(err.Error(), "redisstore: Take: ") {
-				t.Errorf("reply %v: error = %v, want one of this package", fake.reply, err)
+		store := newStore(t, fake, opts)
+		for range 3 { // the second time a lease may know something
+			s, err := store.Take(t.Context(), "k", cost, contract)
+			if err != nil {
+				if !strings.HasPrefix(err.Error(), "redisstore: Take: ") {
+					t.Errorf("reply %v: error = %v, want one of this package", fake.reply, err)
+				}
+				return
 			}
-			return
-		}
-		if s.Remaining < 0 || s.Remaining > 200 || s.Reset < 0 || s.Reset > time.Minute || s.Next < 0 || s.Next > 600*time.Millisecond {
-			t.Errorf("reply %v: state = %+v, outside the policy", fake.reply, s)
-		}
-		if s.Allowed && (n < 0 || cost > 200) {
-			t.Errorf("reply %v to cost %d: allowed, want it refused", fake.reply, cost)
+			if s.Remaining < 0 || s.Remaining > 200 || s.Reset < 0 || s.Reset > time.Minute || s.Next < 0 || s.Next > 600*time.Millisecond {
+				t.Errorf("reply %v: state = %+v, outside the policy", fake.reply, s)
+			}
+			if s.Allowed && (n < 0 || cost > 200) {
+				t.Errorf("reply %v to cost %d: allowed, want it refused", fake.reply, cost)
+			}
 		}
 	})
 }
