@@ -1,7 +1,10 @@
 package ululestore_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ulule/limiter/v3"
@@ -37,6 +40,49 @@ func TestNewRefusesNil(t *testing.T) {
 	if _, err := ululestore.New(nil); err == nil {
 		t.Error("New(nil) error = nil, want one")
 	}
+}
+
+// Refused increments stay counted in a window, and yet nothing is refused to be
+// given back.
+func TestWhatIsGivenBackToAnOverfullWindowIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	rate := ratelimit.Rate{Limit: 3, Period: time.Hour, Burst: 3}
+	for range 10 {
+		if _, err := store.Take(t.Context(), "k", 1, rate); err != nil {
+			t.Fatalf("Take error = %v", err)
+		}
+	}
+	for range 3 {
+		if s, err := store.Take(t.Context(), "k", -1, rate); err != nil || !s.Allowed || s.Remaining > 3 {
+			t.Errorf("Take(-1) = %+v, %v, want it allowed", s, err)
+		}
+	}
+}
+
+// "what was used is given back all at once": whatever a request costs, it has to
+// wait for the end of the window and not longer.
+func TestRetryAfterIsTheEndOfTheWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, err := ratelimit.New(newStore(t), ratelimit.Header("X-Client"), ratelimit.Options{Policies: []ratelimit.Policy{{
+			Limit: 5, Cost: func(*http.Request) int { return 4 },
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		_, _ = l.Check(r)
+		time.Sleep(10 * time.Second)
+		d, err := l.Check(r)
+		if err == nil || d.RetryAfter != 51*time.Second {
+			t.Errorf("Check = %+v, %v, want it refused for 51s", d, err)
+		}
+		time.Sleep(d.RetryAfter)
+		if d, err := l.Check(r); err != nil {
+			t.Errorf("Check = %+v, %v after waiting for it, want it allowed", d, err)
+		}
+	})
 }
 
 func TestPoliciesThatAWindowCannotKeepAreRefused(t *testing.T) {
