@@ -107,7 +107,7 @@ func (req *Request) decode(plain []byte) bool {
 	} else if req.pager.maxAge > 0 {
 		return false // made before cursors had an age
 	}
-	values, ok := decodeValues(plain, len(req.order))
+	values, ok := decodeValues(plain, len(req.Order))
 	if !ok {
 		return false
 	}

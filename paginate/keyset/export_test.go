@@ -6,9 +6,9 @@ func Recode(b []byte, n int) (values []any, again []byte, ok bool, err error) {
 	if !ok {
 		return nil, nil, false, nil
 	}
-	req := Request{order: make([]Column, n)}
-	for i := range req.order {
-		req.order[i].Nullable = true
+	req := Request{Order: make([]Column, n)}
+	for i := range req.Order {
+		req.Order[i].Nullable = true
 	}
 	again, err = req.encodeValues(nil, values)
 	return values, again, true, err

@@ -142,8 +142,15 @@ type Column struct {
 
 // A Request is the page that a caller asked for: the rows behind Values in the
 // direction of the order, or against it.
+//
+// One that was put together by hand, from a position that came in another way,
+// serves [Request.SQL] and [Select]; [NewPage] makes cursors and needs a Request
+// of a [Pager].
 type Request struct {
 	Limit int // rows of the page; read one more, to know whether others follow
+
+	// Order is what the rows are sorted by. The last column tells them apart.
+	Order []Column
 
 	// Values are the sort keys of the row to go on from, nil for the first
 	// page: each a string, []byte, int64, float64, bool or time.Time in UTC,
@@ -156,7 +163,6 @@ type Request struct {
 	// Inclusive asks for a row with just these Values too.
 	Inclusive bool
 
-	order   []Column
 	pager   *Pager
 	context []byte
 }
@@ -175,13 +181,26 @@ func (p *Pager) ParseRequest(r *http.Request, order []Column, bound ...string) (
 	if err != nil {
 		return Request{}, err
 	}
-	req := Request{Limit: q.Limit, order: order, pager: p, context: contextOf(order, bound)}
 	switch {
 	case q.HasCursor && q.HasPage:
 		return Request{}, apierror.BadRequest("cursor", "conflict", "cursor and page exclude each other")
 	case q.HasPage && q.Page > 1:
 		return Request{}, apierror.BadRequest("page", "max", "This list is read by cursors: follow next_cursor instead of counting pages")
-	case q.HasCursor && !req.open(q.Cursor):
+	case q.HasCursor && q.Cursor == "":
+		return Request{}, invalid()
+	}
+	return p.Parse(q.Cursor, q.Limit, order, bound...)
+}
+
+// Parse is [Pager.ParseRequest] for a handler that has read the query itself: it
+// returns the page of so many rows from the cursor on, or the first one where the
+// cursor is empty. The limit is taken as it is.
+func (p *Pager) Parse(cursor string, limit int, order []Column, bound ...string) (Request, error) {
+	if err := check(order); err != nil {
+		return Request{}, err
+	}
+	req := Request{Limit: limit, Order: order, pager: p, context: contextOf(order, bound)}
+	if cursor != "" && !req.open(cursor) {
 		return Request{}, invalid()
 	}
 	return req, nil

@@ -39,7 +39,7 @@ func Select[T any](req Request, rows []T, key func(T) []any) []T {
 
 // compare is negative where a row with the keys a is read before one with b.
 func (req Request) compare(a, b []any) int {
-	for i, c := range req.order {
+	for i, c := range req.Order {
 		if i >= len(a) || i >= len(b) {
 			break
 		}

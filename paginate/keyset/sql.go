@@ -71,7 +71,7 @@ func (w *writer) condition() string {
 		w.compareRows()
 	default:
 		w.WriteByte('(')
-		if len(w.req.order) > 1 {
+		if len(w.req.Order) > 1 {
 			w.bound()
 		}
 		w.compare(0)
@@ -83,19 +83,19 @@ func (w *writer) condition() string {
 // rowValues reports whether one comparison of rows says it all. MySQL knows them,
 // and reads the whole table for them; so does SQLite where a collation is named.
 func (w *writer) rowValues() bool {
-	for _, c := range w.req.order {
-		if c.Nullable || c.Desc != w.req.order[0].Desc || c.Text && w.dialect != "postgres" {
+	for _, c := range w.req.Order {
+		if c.Nullable || c.Desc != w.req.Order[0].Desc || c.Text && w.dialect != "postgres" {
 			return false
 		}
 	}
-	return w.dialect != "mysql" && len(w.req.order) > 1
+	return w.dialect != "mysql" && len(w.req.Order) > 1
 }
 
 // bound says of the first column by itself where an index can begin, since none
 // serves the alternatives that follow. With nulls still to come nothing simple
 // can be said.
 func (w *writer) bound() {
-	c := w.req.order[0]
+	c := w.req.Order[0]
 	switch {
 	case w.req.Values[0] != nil && (!c.Nullable || w.nullsFirst(c)):
 		w.WriteString(w.column(c) + w.operator(c, true) + w.placeholder(0) + " AND ")
@@ -105,11 +105,11 @@ func (w *writer) bound() {
 }
 
 func (w *writer) compareRows() {
-	names, values := make([]string, len(w.req.order)), make([]string, len(w.req.order))
-	for i, c := range w.req.order {
+	names, values := make([]string, len(w.req.Order)), make([]string, len(w.req.Order))
+	for i, c := range w.req.Order {
 		names[i], values[i] = w.column(c), w.placeholder(i)
 	}
-	operator := w.operator(w.req.order[0], w.req.Inclusive)
+	operator := w.operator(w.req.Order[0], w.req.Inclusive)
 	w.WriteString("((" + strings.Join(names, ", ") + ")" + operator + "(" + strings.Join(values, ", ") + "))")
 }
 
@@ -127,8 +127,8 @@ func (w *writer) operator(c Column, orEqual bool) string {
 // compare writes that the columns from i on come after the values: the first of
 // them does, or it is equal and the rest do.
 func (w *writer) compare(i int) {
-	c := w.req.order[i]
-	last := i == len(w.req.order)-1
+	c := w.req.Order[i]
+	last := i == len(w.req.Order)-1
 	w.WriteByte('(')
 	w.after(i, last && w.req.Inclusive)
 	if !last {
@@ -145,7 +145,7 @@ func (w *writer) compare(i int) {
 
 // after writes that column i by itself comes after its value, or is equal to it.
 func (w *writer) after(i int, orEqual bool) {
-	c := w.req.order[i]
+	c := w.req.Order[i]
 	isNull := w.req.Values[i] == nil
 	switch {
 	case isNull && w.nullsFirst(c) && orEqual:
@@ -165,8 +165,8 @@ func (w *writer) after(i int, orEqual bool) {
 }
 
 func (w *writer) tail() string {
-	terms := make([]string, 0, len(w.req.order))
-	for _, c := range w.req.order {
+	terms := make([]string, 0, len(w.req.Order))
+	for _, c := range w.req.Order {
 		term := w.column(c)
 		if w.desc(c) {
 			term += " DESC"

@@ -62,16 +62,16 @@ func normalize(v any) (any, error) {
 
 // encodeValues appends the sort keys of a row.
 func (req Request) encodeValues(b []byte, values []any) ([]byte, error) {
-	if len(values) != len(req.order) {
-		return nil, fmt.Errorf("keyset: NewPage: %d sort keys for an order of %d columns", len(values), len(req.order))
+	if len(values) != len(req.Order) {
+		return nil, fmt.Errorf("keyset: NewPage: %d sort keys for an order of %d columns", len(values), len(req.Order))
 	}
 	for i, v := range values {
 		v, err := normalize(v)
 		if err != nil {
 			return nil, err
 		}
-		if v == nil && !req.order[i].Nullable {
-			return nil, fmt.Errorf("keyset: NewPage: column %s is null, and not Nullable", req.order[i].Name)
+		if v == nil && !req.Order[i].Nullable {
+			return nil, fmt.Errorf("keyset: NewPage: column %s is null, and not Nullable", req.Order[i].Name)
 		}
 		switch v := v.(type) {
 		case nil:
