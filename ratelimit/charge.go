@@ -49,13 +49,17 @@ func (l *Limiter) Charge(r *http.Request, cost int, policies ...string) error {
 	return nil
 }
 
+// tries bounds how often a charge asks for what a bucket has told it to hold: other
+// requests may be faster, but not for ever.
+const tries = 100
+
 // charge takes the cost from every bucket, as far as the bucket holds it.
 func charge(ctx context.Context, b backend, buckets []bucket) (verdict, error) {
 	for i := range buckets {
 		in := &buckets[i]
 		cost := min(in.cost, in.rate.Burst)
 		s, err := b.take(ctx, in, cost)
-		for err == nil && !s.Allowed && s.Remaining > 0 {
+		for n := 0; n < tries && err == nil && !s.Allowed && s.Remaining > 0; n++ {
 			s, err = b.take(ctx, in, min(cost, s.Remaining))
 		}
 		if err != nil {

@@ -2,7 +2,10 @@ package ratelimit_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,5 +71,41 @@ func TestStoresAreToldPolicyAndKey(t *testing.T) {
 		if got := take(t, store, key, 0, rate).Remaining; got != want {
 			t.Errorf("bucket %q has %d left, want %d", key, got, want)
 		}
+	}
+}
+
+// racing is a store that refuses what its bucket holds again by the time it looks.
+type racing struct{ calls atomic.Int64 }
+
+func (r *racing) Take(_ context.Context, _ string, cost int, _ ratelimit.Rate) (ratelimit.State, error) {
+	r.calls.Add(1)
+	return ratelimit.State{Allowed: cost <= 0, Remaining: 5, Next: time.Second}, nil
+}
+
+func TestARefusalIsARefusalWhateverIsLeft(t *testing.T) {
+	t.Parallel()
+	store := &racing{}
+	l := guarded(t, store, ratelimit.Options{Timeout: time.Minute, Policies: []ratelimit.Policy{{Limit: 5}}})
+	rec := httptest.NewRecorder()
+	l.Handler(http.HandlerFunc(hello)).ServeHTTP(rec, request(""))
+	if rec.Code != http.StatusTooManyRequests || rec.Body.String() != exceededBody || rec.Header().Get("Retry-After") != "1" {
+		t.Errorf("answer = %d %q, Retry-After %q, want 429 and 1", rec.Code, rec.Body, rec.Header().Get("Retry-After"))
+	}
+}
+
+// A charge must not go on for ever where a store refuses for ever.
+func TestAChargeEnds(t *testing.T) {
+	t.Parallel()
+	store := &racing{}
+	l := guarded(t, store, ratelimit.Options{Timeout: time.Minute, Policies: []ratelimit.Policy{{Limit: 5}}})
+	done := make(chan error, 1)
+	go func() { done <- l.Charge(request(""), 5) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("Charge error = %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatalf("Charge still asks the store after %d calls", store.calls.Load())
 	}
 }
