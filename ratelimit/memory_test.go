@@ -235,6 +235,41 @@ func TestMemoryGivesAKeyOneBucket(t *testing.T) {
 	}
 }
 
+// Goroutines that come with a new key at the very same moment.
+func TestMemoryAddsAKeyOnce(t *testing.T) {
+	t.Parallel()
+	const keys, together = 20_000 / slowed, 3
+	store := newMemory(t, keys)
+	rate := ratelimit.Rate{Limit: 1, Period: time.Hour, Burst: 1}
+	var came [keys]atomic.Int32
+	var admitted [keys]atomic.Int32
+	var workers sync.WaitGroup
+	for range together {
+		workers.Go(func() {
+			for i := range keys {
+				key := strconv.Itoa(i)
+				came[i].Add(1)
+				for came[i].Load() < together {
+					runtime.Gosched()
+				}
+				if take(t, store, key, 1, rate).Allowed {
+					admitted[i].Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	twice := 0
+	for i := range keys {
+		if admitted[i].Load() > 1 {
+			twice++
+		}
+	}
+	if twice > 0 {
+		t.Errorf("%d of %d keys were admitted twice, want none", twice, keys)
+	}
+}
+
 // "A flood of keys never gives an attacker a fresh bucket sooner than waiting
 // would", not even one that the table cannot hold.
 func TestMemoryUnderAFloodOfKeysResetsNoBucket(t *testing.T) {

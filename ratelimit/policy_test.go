@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ func TestJoinedKeysHaveABucketForEachCombination(t *testing.T) {
 		Limit: 1, Also: []ratelimit.KeyFunc{ratelimit.Header("X-Tenant"), ratelimit.Header("X-Region")},
 	}}})
 	seen := make(map[[3]string]bool)
-	for _, key := range []string{"", "a", "a,1:b", "-", "1:a"} {
+	for _, key := range []string{"", "a", "a,1:b", "a,:b", "ab", "-", "1:a"} {
 		for _, tenant := range []string{"", "b", "b,-", "1:b,-"} {
 			for _, region := range []string{"", "-", "c"} {
 				combination := [3]string{key, tenant, region}
@@ -38,6 +39,34 @@ func TestJoinedKeysHaveABucketForEachCombination(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A key that is empty is a caller of its own.
+func TestAnEmptyKeyIsNotAMissingOne(t *testing.T) {
+	t.Parallel()
+	given := func(r *http.Request) (string, bool) {
+		values, ok := r.Header["X-Key"]
+		return strings.Join(values, ""), ok
+	}
+	for name, policy := range map[string]ratelimit.Policy{
+		"alone":  {Limit: 1, Key: given},
+		"joined": {Limit: 1, Also: []ratelimit.KeyFunc{given}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{policy}})
+			empty := request("")
+			empty.Header.Set("X-Key", "")
+			for i, r := range []*http.Request{request(""), empty} {
+				if _, err := l.Check(r); err != nil {
+					t.Errorf("first request of caller %d: %v, want it allowed", i, err)
+				}
+				if _, err := l.Check(r); err == nil {
+					t.Errorf("second request of caller %d was allowed, want it refused", i)
+				}
+			}
+		})
 	}
 }
 
