@@ -24,6 +24,11 @@ type config struct {
 	rows       int
 	demoSecret string
 	jwtKey     string
+	issuer     string
+	audience   string
+	jwks       string
+	clients    string
+	newSecret  bool
 	log        string
 }
 
@@ -45,6 +50,11 @@ func parseConfig(args []string, getenv func(string) string, usage io.Writer) (co
 	flags.IntVar(&c.rows, "rows", 150, "leads in each organizational unit of a new database")
 	flags.StringVar(&c.demoSecret, "demo-secret", "", "`secret` of all demo clients (default generated and printed)")
 	flags.StringVar(&c.jwtKey, "jwt-key", "", "HS256 `key` of the tokens that it issues, at least 32 bytes (default generated)")
+	flags.StringVar(&c.issuer, "issuer", "", "`URL` of an issuer whose tokens are accepted beside its own; goes with -audience")
+	flags.StringVar(&c.audience, "audience", "", "audiences, separated by commas; a token of -issuer has to name `one`")
+	flags.StringVar(&c.jwks, "jwks", "", "`URL` or file with the keys of -issuer: a JWK Set, a JWK or PEM, a file read at the start (default by OpenID discovery)")
+	flags.StringVar(&c.clients, "clients", "", "JSON `file` of clients beside the demo clients or in place of some; SIGHUP reads it again")
+	flags.BoolVar(&c.newSecret, "new-secret", false, "print a new secret, and its hash for -clients, and exit")
 	flags.StringVar(&c.log, "log", "text", "form of the log: text or json")
 
 	err := flags.Parse(args)
@@ -62,6 +72,9 @@ func parseConfig(args []string, getenv func(string) string, usage io.Writer) (co
 	}
 	if err := fromEnvironment(flags, getenv); err != nil {
 		return config{}, err
+	}
+	if c.newSecret {
+		return c, nil
 	}
 	if c.db == "" {
 		c.db = defaultDatabase()
@@ -116,7 +129,7 @@ func (c config) check() error {
 	case c.log != "text" && c.log != "json":
 		return fmt.Errorf("-log must be text or json, not %q", c.log)
 	}
-	return nil
+	return c.checkForeign()
 }
 
 func isPostgres(db string) bool {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/tenetkit/tenet/auth"
@@ -71,16 +69,17 @@ type demoClient struct {
 	id     string
 	secret string
 	about  string
+	writes bool // whether it can create leads without choosing a unit first
 }
 
 // newDemoClients makes the demo clients, which live in memory alone: every start
 // has new secrets, unless one secret is given for all of them.
-func newDemoClients(secret string) ([]demoClient, auth.ClientFunc, error) {
+func newDemoClients(secret string) ([]demoClient, []auth.Client, error) {
 	shown := []demoClient{
-		{id: "demo-emea", about: "editor on emea, so on uk and de too"},
+		{id: "demo-emea", about: "editor on emea, so on uk and de too", writes: true},
 		{id: "demo-reader", about: "reader on uk alone"},
-		{id: "demo-apac", about: "editor on apac"},
-		{id: "demo-admin", about: "admin on acme: every unit"},
+		{id: "demo-apac", about: "editor on apac", writes: true},
+		{id: "demo-admin", about: "admin on acme: every unit", writes: true},
 		{id: "demo-multi", about: "reader on uk and on apac: has to choose one"},
 		{id: "demo-none", about: "no role"},
 	}
@@ -100,24 +99,7 @@ func newDemoClients(secret string) ([]demoClient, auth.ClientFunc, error) {
 		}
 		clients[i] = auth.Client{ID: shown[i].id, Secrets: []auth.Secret{{Hash: hash}}}
 	}
-	find, err := auth.Clients(clients...)
-	return shown, find, err
-}
-
-// printBanner tells a newcomer everything that the first minute needs.
-func printBanner(w io.Writer, baseURL, database string, clients []demoClient) {
-	fmt.Fprintf(w, "Leads is listening on %s\nDatabase: %s\n\nDemo clients:\n", baseURL, database)
-	for _, c := range clients {
-		fmt.Fprintf(w, "  %-12s %s  %s\n", c.id, c.secret, c.about)
-	}
-	// Pasted into a shell, a quote in the secret must not end the argument.
-	user := strings.ReplaceAll(clients[0].id+":"+clients[0].secret, "'", `'\''`)
-	fmt.Fprintf(w, `
-Try:
-  curl -u '%[1]s' '%[2]s/leads?limit=2&filter=active=true'
-  curl -u '%[1]s' -H 'Content-Type: application/json' -d '{"name":"Ada Lovelace","value":1200}' '%[2]s/leads'
-  curl -u '%[1]s' -d grant_type=client_credentials '%[2]s/oauth/token'
-`, user, baseURL)
+	return shown, clients, nil
 }
 
 // baseURL is where a caller on this machine reaches the listener.

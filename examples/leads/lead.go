@@ -29,8 +29,8 @@ type LeadInput struct {
 	Active bool    `json:"active"`
 }
 
-// newLeads declares the resource.
-func newLeads(store resource.Store[Lead], scoper *ouscope.Scoper) (*resource.Resource[Lead, LeadInput], error) {
+// newLeads declares the resource. An import by a subject that is barred ends.
+func newLeads(store resource.Store[Lead], scoper *ouscope.Scoper, barred func(subject, unit string) bool) (*resource.Resource[Lead, LeadInput], error) {
 	fields := []string{"name", "email", "value", "active", "created_at", "updated_at"}
 	return resource.New[Lead, LeadInput]("/leads", store, resource.Options{
 		Filter: fields,
@@ -40,6 +40,9 @@ func newLeads(store resource.Store[Lead], scoper *ouscope.Scoper) (*resource.Res
 		// An import goes on as the caller who started it, while the role lasts.
 		Rescope: func(ctx context.Context, accepted resource.Scope) (resource.Scope, error) {
 			was := accepted.(ouscope.Scope)
+			if barred(was.Subject(), was.Active()) {
+				return nil, nil // no unit is left
+			}
 			return scoper.For(ctx, was.Subject(), was.Active())
 		},
 	})

@@ -24,6 +24,9 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/tenetkit/tenet/auth"
+	"github.com/tenetkit/tenet/auth/jwks"
 )
 
 func main() {
@@ -31,7 +34,15 @@ func main() {
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	redis.SetLogger(quiet{})
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, hangups, os.Stdout, os.Stderr))
+}
+
+// hangups tells of each SIGHUP. Where it is not called, the first one ends the
+// process, as it should when a terminal is closed.
+func hangups() <-chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c
 }
 
 // quiet takes what go-redis would print: it comes back as an error, too.
@@ -41,7 +52,7 @@ func (quiet) Printf(context.Context, string, ...any) {}
 
 // run is main with everything that a test replaces. It returns the exit status: 0
 // after a graceful stop, 2 for bad flags, 1 for anything else.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, getenv func(string) string, hangups func() <-chan os.Signal, stdout, stderr io.Writer) int {
 	c, err := parseConfig(args, getenv, stdout)
 	switch {
 	case errors.Is(err, errHelp):
@@ -49,8 +60,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case err != nil:
 		fmt.Fprintln(stderr, "leads:", err)
 		return 2
+	case c.newSecret:
+		printNewSecret(stdout)
+		return 0
 	}
-	if err := serve(ctx, c, stdout, stderr); err != nil {
+	if err := serve(ctx, c, hangups, stdout, stderr); err != nil {
 		// Some drivers report in several lines.
 		fmt.Fprintln(stderr, "leads:", strings.Join(strings.Fields(err.Error()), " "))
 		return 1
@@ -60,19 +74,36 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 
 // serve runs the service until ctx is done, and then stops it without losing
 // anything that was acknowledged.
-func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) {
-	// The port first: a second start must not touch the database.
+func serve(ctx context.Context, c config, hangups func() <-chan os.Signal, stdout, stderr io.Writer) (err error) {
+	// The port and the files first: a start that fails must not touch the database.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-
-	clients, find, err := newDemoClients(c.demoSecret)
+	var hangup <-chan os.Signal
+	if c.clients != "" {
+		hangup = hangups()
+	}
+	logger := newLogger(c.log, stderr)
+	demo, demoClients, err := newDemoClients(c.demoSecret)
 	if err != nil {
 		return err
 	}
-	s, err := newService(ctx, c, find, newLogger(c.log, stderr))
+	clients, err := newClientList(demoClients, c)
+	if err != nil {
+		return err
+	}
+	var foreign auth.Issuer
+	if c.issuer != "" {
+		foreign, err = trustForeign(c, jwks.Options{OnError: func(err error) {
+			logger.Warn("keys of the foreign issuer", "issuer", c.issuer, "cause", err)
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	s, err := newService(ctx, c, clients, foreign, logger)
 	if err != nil {
 		return err
 	}
@@ -88,17 +119,23 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (err error) 
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	printBanner(stdout, baseURL(listener.Addr()), redacted(c.db), clients)
+	printBanner(stdout, baseURL(listener.Addr()), c, demo, clients.fromFile())
 
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-hangup:
+			clients.reload(logger)
+		case <-ctx.Done():
+			// Requests in flight end within the server's own timeouts; imports that
+			// were accepted finish after them, in close.
+			logger.Info("stopping")
+			err := server.Shutdown(context.Background())
+			logger.Info("caches of credentials", "secrets", &s.access.secretCache, "tokens", &s.access.tokenCache)
+			return err
+		}
 	}
-	// Requests in flight end within the server's own timeouts; imports that were
-	// accepted finish after them, in close.
-	s.logger.Info("stopping")
-	return server.Shutdown(context.Background())
 }
 
 func newLogger(form string, w io.Writer) *slog.Logger {

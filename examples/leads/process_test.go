@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestFlags answers what cannot be run with one clear line and the exit status 2.
@@ -39,6 +40,20 @@ func TestFlags(t *testing.T) {
 		"rate out of range":        {args: []string{"-rate", "4611686018427387904"}, status: 2, want: "-rate"},
 		"burst out of range":       {args: []string{"-burst", "9223372036854775807"}, status: 2, want: "-burst"},
 		"address without a port":   {args: []string{"-addr", "localhost"}, status: 2, want: "-addr"},
+		"issuer without audience":  {args: []string{"-issuer", "https://login.example.com"}, status: 2, want: "-issuer goes with -audience"},
+		"audience without issuer":  {args: []string{"-audience", "api"}, status: 2, want: "-audience goes with -issuer"},
+		"keys without issuer":      {args: []string{"-jwks", "keys.json"}, status: 2, want: "-jwks goes with -issuer and -audience"},
+		"keys without audience":    {args: []string{"-issuer", "https://login.example.com", "-jwks", "keys.json"}, status: 2, want: "-issuer goes with -audience"},
+		"keys without its issuer":  {args: []string{"-audience", "api", "-jwks", "keys.json"}, status: 2, want: "-audience goes with -issuer"},
+		"empty audience":           {args: []string{"-issuer", "https://login.example.com", "-audience", "api,,web"}, status: 2, want: "-audience"},
+		"issuer that is no URL":    {args: []string{"-issuer", "login", "-audience", "api"}, status: 2, want: "-issuer"},
+		"issuer with a password":   {args: []string{"-issuer", "https://ann:hunter2@login.example.com", "-audience", "api"}, status: 2, want: "-issuer"},
+		"issuer with a query":      {args: []string{"-issuer", "https://login.example.com?", "-audience", "api"}, status: 2, want: "-issuer"},
+		"issuer with a fragment":   {args: []string{"-issuer", "https://login.example.com#", "-audience", "api"}, status: 2, want: "-issuer"},
+		"discovery without TLS":    {args: []string{"-issuer", "http://login.example.com", "-audience", "api"}, status: 2, want: "-issuer"},
+		"keys without TLS":         {args: []string{"-issuer", "https://login.example.com", "-audience", "api", "-jwks", "http://login.example.com/keys"}, status: 2, want: "-jwks"},
+		"keys of another scheme":   {args: []string{"-issuer", "https://login.example.com", "-audience", "api", "-jwks", "file:///keys.json"}, status: 2, want: "-jwks"},
+		"issuer in environment":    {env: map[string]string{"LEADS_ISSUER": "https://login.example.com"}, status: 2, want: "-audience"},
 		"bad environment":          {env: map[string]string{"LEADS_RATE": "many"}, status: 2, want: "LEADS_RATE"},
 	}
 	for name, tt := range tests {
@@ -46,11 +61,11 @@ func TestFlags(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
 			getenv := func(name string) string { return tt.env[name] }
-			if got := run(t.Context(), tt.args, getenv, &stdout, &stderr); got != tt.status {
+			if got := run(t.Context(), tt.args, getenv, nil, &stdout, &stderr); got != tt.status {
 				t.Errorf("run(%q) = %d, want %d", tt.args, got, tt.status)
 			}
-			if line := stderr.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, tt.want) {
-				t.Errorf("stderr %q, want one line that names %s", line, tt.want)
+			if line := stderr.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, tt.want) || strings.Contains(line, "hunter2") {
+				t.Errorf("stderr %q, want one line that names %s and tells no secret", line, tt.want)
 			}
 			if stdout.Len() > 0 {
 				t.Errorf("stdout %q, want nothing", stdout.String())
@@ -61,12 +76,18 @@ func TestFlags(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"LEADS_RATE": "7", "LEADS_BURST": "9", "LEADS_DEMO_SECRET": "from the environment", "LEADS_DB": "x.db"}
+	env := map[string]string{
+		"LEADS_RATE": "7", "LEADS_BURST": "9", "LEADS_DEMO_SECRET": "from the environment", "LEADS_DB": "x.db",
+		"LEADS_ISSUER": "https://login.example.com", "LEADS_AUDIENCE": "api, web", "LEADS_JWKS": "keys.pem", "LEADS_CLIENTS": "clients.json",
+	}
 	c, err := parseConfig([]string{"-burst", "8"}, func(name string) string { return env[name] }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{addr: "127.0.0.1:8080", db: "x.db", rate: 7, burst: 8, rows: 150, demoSecret: "from the environment", log: "text"}
+	want := config{
+		addr: "127.0.0.1:8080", db: "x.db", rate: 7, burst: 8, rows: 150, demoSecret: "from the environment", log: "text",
+		issuer: "https://login.example.com", audience: "api, web", jwks: "keys.pem", clients: "clients.json",
+	}
 	if c != want {
 		t.Errorf("parseConfig = %+v, want %+v", c, want)
 	}
@@ -86,7 +107,7 @@ func TestUnreachable(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
 			args := append([]string{"-addr", "127.0.0.1:0"}, args...)
-			if got := run(t.Context(), args, func(string) string { return "" }, &stdout, &stderr); got != 1 {
+			if got := run(t.Context(), args, func(string) string { return "" }, nil, &stdout, &stderr); got != 1 {
 				t.Errorf("run(%q) = %d, want 1", args, got)
 			}
 			line := stderr.String()
@@ -120,7 +141,7 @@ func TestPortInUse(t *testing.T) {
 	defer l.Close()
 	var stdout, stderr bytes.Buffer
 	db := filepath.Join(t.TempDir(), "leads.db")
-	got := run(t.Context(), []string{"-addr", l.Addr().String(), "-db", db}, func(string) string { return "" }, &stdout, &stderr)
+	got := run(t.Context(), []string{"-addr", l.Addr().String(), "-db", db}, func(string) string { return "" }, nil, &stdout, &stderr)
 	if got != 1 {
 		t.Errorf("exit status %d, want 1", got)
 	}
@@ -236,29 +257,87 @@ func TestInternalError(t *testing.T) {
 	})
 }
 
-// TestSIGTERM stops the built program while an import runs.
-func TestSIGTERM(t *testing.T) {
-	t.Parallel()
+// build makes the program.
+func build(t *testing.T) string {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "leads")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v: %s", err, out)
 	}
+	return binary
+}
+
+// spawn runs the program as a process that ends with the test, if not before.
+func spawn(t *testing.T, binary string, args ...string) (*server, *exec.Cmd) {
+	t.Helper()
+	args = append([]string{"-addr", "127.0.0.1:0", "-demo-secret", secret, "-rows", "1"}, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, args...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	lines := bufio.NewScanner(stdout)
+	lines.Scan()
+	return &server{url: lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:]}, cmd
+}
+
+// TestSIGHUP has the built program read its clients again. Without -clients the
+// signal ends it, as it does when a terminal is closed.
+func TestSIGHUP(t *testing.T) {
+	t.Parallel()
+	binary := build(t)
+	t.Run("with -clients", func(t *testing.T) {
+		t.Parallel()
+		robot, robotSecret := client("robot")
+		path := clientsFile(t, "", robot)
+		s, cmd := spawn(t, binary, "-db", sqliteEngine(t).flag, "-clients", path)
+		const target = "/org-units"
+		s.want(t, 200, call{as: "robot", secret: robotSecret, target: target})
+		robot.Disabled = true
+		clientsFile(t, path, robot)
+		s.want(t, 200, call{as: "robot", secret: robotSecret, target: target})
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(20 * time.Second); s.do(t, call{as: "robot", secret: robotSecret, target: target}).status != 401; {
+			if time.Now().After(deadline) {
+				t.Fatal("a client that was disabled is still let in")
+			}
+		}
+		s.want(t, 200, call{as: "demo-emea", target: target})
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("after SIGHUP and SIGTERM: %v, want exit status 0", err)
+		}
+	})
+	t.Run("without", func(t *testing.T) {
+		t.Parallel()
+		_, cmd := spawn(t, binary, "-db", sqliteEngine(t).flag)
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGHUP {
+			t.Errorf("after SIGHUP: %v, want the signal to end the process", cmd.ProcessState)
+		}
+	})
+}
+
+// TestSIGTERM stops the built program while an import runs.
+func TestSIGTERM(t *testing.T) {
+	t.Parallel()
+	binary := build(t)
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
 			e := sqliteEngine(t)
-			cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "-addr", "127.0.0.1:0", "-db", e.flag, "-demo-secret", secret, "-rows", "1")
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer cmd.Process.Kill()
-			lines := bufio.NewScanner(stdout)
-			lines.Scan()
-			s := &server{url: lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:]}
+			s, cmd := spawn(t, binary, "-db", e.flag)
 
 			const rows = 500
 			var body strings.Builder

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,8 @@ func TestReadmeCommands(t *testing.T) {
 			continue
 		case command == "go test work": // is what runs this test
 			continue
+		case strings.HasPrefix(command, newSecretCommand): // TestReadmeClients
+			continue
 		case !strings.HasPrefix(command, "curl "):
 			t.Errorf("the README has a command that no test runs: %s", command)
 			continue
@@ -78,7 +81,39 @@ func TestReadmeCommands(t *testing.T) {
 
 // mask replaces what differs from run to run.
 func mask(body string) string {
-	return regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`).ReplaceAllString(strings.TrimSpace(body), "ID")
+	return regexp.MustCompile(`"id":"[^"]+"`).ReplaceAllString(strings.TrimSpace(body), `"id":"ID"`)
+}
+
+const newSecretCommand = "go run ./examples/leads -new-secret"
+
+// TestReadmeClients makes a file of clients as the README says, and starts the
+// service with the flags that it shows.
+func TestReadmeClients(t *testing.T) {
+	t.Parallel()
+	blocks := readmeBlocks(t)
+	i := slices.IndexFunc(blocks, func(b block) bool { return strings.HasPrefix(b.text, newSecretCommand) })
+	if i < 0 {
+		t.Fatalf("the README has no block with %s", newSecretCommand)
+	}
+	newSecret, serve, _ := strings.Cut(strings.TrimSpace(blocks[i].text), "\n")
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(newSecret, "go run ./examples/leads", build(t), 1))
+	cmd.Dir = dir
+	shown, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", newSecret, err, shown)
+	}
+	flags, ok := strings.CutPrefix(serve, "go run ./examples/leads ")
+	if !ok {
+		t.Fatalf("the README has %q, want a start of the service", serve)
+	}
+	args := strings.Fields(strings.Replace(flags, "clients.json", filepath.Join(dir, "clients.json"), 1))
+	s := startUnlimited(t, sqliteEngine(t), args...)
+	s.want(t, 201, grant("my-client", "uk", "reader"))
+	s.want(t, 200, call{as: "my-client", secret: strings.Split(string(shown), "\n")[1], target: "/leads"})
+	if want := "their subjects are login.example.com|SUB\n"; !strings.Contains(s.stdout.String(), want) {
+		t.Errorf("the banner lacks %q:\n%s", want, s.stdout)
+	}
 }
 
 // TestReadmeProgram runs the README's program, which is examples/hello, and

@@ -2,19 +2,24 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tenetkit/tenet/auth/jwks"
 )
 
 const secret = "open-sesame-for-tests"
@@ -84,7 +89,8 @@ func requireEngine(t *testing.T, variable string) string {
 	return value
 }
 
-// output collects what the server prints and tells when the banner is complete.
+// output collects what the server prints and tells when there is something: the
+// banner comes in one piece.
 type output struct {
 	mu    sync.Mutex
 	buf   bytes.Buffer
@@ -96,9 +102,7 @@ func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n, err := o.buf.Write(p)
-	if strings.Contains(o.buf.String(), "/oauth/token'\n") {
-		o.once.Do(func() { close(o.ready) })
-	}
+	o.once.Do(func() { close(o.ready) })
 	return n, err
 }
 
@@ -114,16 +118,19 @@ type server struct {
 	stdout *output
 	stderr *output
 	stop   func() int // stops it and returns the exit status
+	hangup chan os.Signal
 }
 
 // start runs the service on a free port until the test ends.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &server{stdout: &output{ready: make(chan struct{})}, stderr: &output{ready: make(chan struct{})}}
+	s := &server{stdout: &output{ready: make(chan struct{})}, stderr: &output{ready: make(chan struct{})}, hangup: make(chan os.Signal)}
 	exit := make(chan int, 1)
 	args = append([]string{"-addr", "127.0.0.1:0", "-demo-secret", secret}, args...)
-	go func() { exit <- run(ctx, args, func(string) string { return "" }, s.stdout, s.stderr) }()
+	go func() {
+		exit <- run(ctx, args, func(string) string { return "" }, func() <-chan os.Signal { return s.hangup }, s.stdout, s.stderr)
+	}()
 	s.stop = sync.OnceValue(func() int {
 		cancel()
 		return <-exit
@@ -150,9 +157,17 @@ func startUnlimited(t *testing.T, e engine, args ...string) *server {
 	return start(t, append([]string{"-db", e.flag, "-rate", "1000000", "-burst", "1000000", "-rows", "30"}, args...)...)
 }
 
+// reload has the file of -clients read again, as a SIGHUP does, and returns when
+// that is done: the second signal is not taken before.
+func (s *server) reload() {
+	s.hangup <- syscall.SIGHUP
+	s.hangup <- syscall.SIGHUP
+}
+
 // call is one request.
 type call struct {
 	as     string // client id, or "bearer:" and a token; empty: no credentials
+	secret string // of the client; that of the demo clients if empty
 	method string // GET if empty
 	target string
 	body   string
@@ -184,7 +199,7 @@ func (s *server) do(t *testing.T, c call) answer {
 	if token, ok := strings.CutPrefix(c.as, "bearer:"); ok {
 		req.Header.Set("Authorization", "Bearer "+token)
 	} else if c.as != "" {
-		req.SetBasicAuth(c.as, secret)
+		req.SetBasicAuth(c.as, cmp.Or(c.secret, secret))
 	}
 	if c.body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -220,11 +235,12 @@ func (s *server) want(t *testing.T, status int, c call) answer {
 	return a
 }
 
-// token gets a token for the client.
-func (s *server) token(t *testing.T, client string) string {
+// token gets a token for the client, whose secret is that of the demo clients if
+// none is given.
+func (s *server) token(t *testing.T, client string, secrets ...string) string {
 	t.Helper()
 	a := s.want(t, 200, call{
-		as: client, method: "POST", target: "/oauth/token", body: "grant_type=client_credentials",
+		as: client, secret: strings.Join(secrets, ""), method: "POST", target: "/oauth/token", body: "grant_type=client_credentials",
 		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
 	})
 	var body struct {
@@ -276,4 +292,98 @@ func (l list) units() map[string]int {
 		units[lead.OrgUnit]++
 	}
 	return units
+}
+
+// newHandler returns the service's handler as serve makes it, without a server.
+func newHandler(t *testing.T, c config, client *http.Client) http.Handler {
+	t.Helper()
+	if c.db == "" {
+		c.db = filepath.Join(t.TempDir(), "leads.db")
+	}
+	c.rate, c.burst, c.rows = 1_000_000, 1_000_000, 1
+	logger := slog.New(slog.DiscardHandler)
+	_, demo, err := newDemoClients("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients, err := newClientList(demo, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := trustForeign(c, jwks.Options{Client: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newService(context.WithoutCancel(t.Context()), c, clients, foreign, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s.handler
+}
+
+// file writes a file for the test alone.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func fetch(t *testing.T, url string) []byte {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("GET %s: %s, %v", url, resp.Status, err)
+	}
+	return data
+}
+
+// wantFailure starts the service, which has to end with status 1 and one line that
+// has the parts in it and no secret.
+func wantFailure(t *testing.T, args []string, parts ...string) {
+	t.Helper()
+	db := filepath.Join(t.TempDir(), "leads.db")
+	args = append([]string{"-addr", "127.0.0.1:0", "-db", db}, args...)
+	var stdout, stderr output
+	stdout.ready, stderr.ready = make(chan struct{}), make(chan struct{})
+	hangups := func() <-chan os.Signal { return nil }
+	if status := run(t.Context(), args, func(string) string { return "" }, hangups, &stdout, &stderr); status != 1 {
+		t.Errorf("run(%q) = %d, want 1", args, status)
+	}
+	line := stderr.String()
+	if strings.Count(line, "\n") != 1 {
+		t.Errorf("stderr %q, want one line", line)
+	}
+	for _, part := range parts {
+		if !strings.Contains(line, part) {
+			t.Errorf("stderr %q, want %q in it", line, part)
+		}
+	}
+	for _, secret := range []string{"hunter2", "aHVudGVyM", "$sha256$"} {
+		if text := strings.ReplaceAll(line, "is not $sha256$", ""); strings.Contains(text, secret) {
+			t.Errorf("stderr %q tells a secret", line)
+		}
+	}
+	if stdout.String() != "" {
+		t.Errorf("stdout %q, want nothing", stdout.String())
+	}
+	if _, err := os.Stat(db); !os.IsNotExist(err) {
+		t.Errorf("the database was touched: %v", err)
+	}
 }

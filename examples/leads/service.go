@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/auth"
-	"github.com/tenetkit/tenet/auth/issuer"
 	"github.com/tenetkit/tenet/ouscope"
 	"github.com/tenetkit/tenet/ouscope/admin"
 	"github.com/tenetkit/tenet/ratelimit"
@@ -26,6 +24,7 @@ import (
 type service struct {
 	handler http.Handler
 	logger  *slog.Logger
+	access  *access // who may call
 	runner  *jobs.Runner
 	db      *sql.DB
 	redis   *redis.Client // nil where the limits are kept in memory
@@ -34,7 +33,7 @@ type service struct {
 // newService composes the six packages. The order of the middleware is the
 // contract's: recover and request id, the router's own errors, who calls, how
 // much, from which units, and then the handler.
-func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *slog.Logger) (_ *service, err error) {
+func newService(ctx context.Context, c config, clients *clientList, foreign auth.Issuer, logger *slog.Logger) (_ *service, err error) {
 	s := &service{logger: logger}
 	defer func() {
 		if err != nil {
@@ -49,34 +48,11 @@ func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *
 	}
 	s.db = data.db
 
-	// Who calls: Basic for the clients themselves, Bearer for the tokens that
-	// they get here. Both have the client id as subject.
-	basic, err := auth.NewBasic(clients, auth.BasicOptions{})
+	who, err := newAccess(c, clients, foreign, logger)
 	if err != nil {
 		return nil, err
 	}
-	key := []byte(c.jwtKey)
-	if len(key) == 0 {
-		key = make([]byte, 32)
-		rand.Read(key)
-	}
-	tokens, err := issuer.New(issuer.Options{
-		URL: "leads", Audience: "leads", Basic: basic,
-		Key: auth.Key{ID: "leads", Algorithm: "HS256", Key: key},
-		Audit: func(r *http.Request, p auth.Principal, err error) {
-			if err != nil {
-				logger.InfoContext(r.Context(), "token refused", "client", p.ClientID, "cause", err, "request_id", apierror.RequestID(r.Context()))
-			}
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	bearer, err := auth.NewJWT(auth.JWTOptions{}, tokens.Trust())
-	if err != nil {
-		return nil, err
-	}
-	authenticate := auth.Require(basic, bearer)
+	s.access = who
 
 	// How much.
 	counts, err := s.limitStore(ctx, c.redis)
@@ -94,6 +70,7 @@ func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *
 	// From which units.
 	scoper, err := ouscope.New(data.units, auth.Subject, ouscope.Options{
 		Choices: data.units,
+		Bound:   boundUnit,
 		Implies: map[string][]string{"admin": {"editor"}, "editor": {"reader"}},
 	})
 	if err != nil {
@@ -108,7 +85,7 @@ func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *
 		return nil, err
 	}
 
-	leads, err := newLeads(data.leads, scoper)
+	leads, err := newLeads(data.leads, scoper, clients.barred)
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +94,11 @@ func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *
 		return nil, err
 	}
 
-	known := func(h http.Handler) http.Handler { return authenticate(limiter.Handler(h)) }
+	known := func(h http.Handler) http.Handler { return who.authenticate(limiter.Handler(h)) }
 	scoped := func(h http.Handler) http.Handler { return known(scoper.Handler(h)) }
 
 	mux := http.NewServeMux()
-	mux.Handle("POST /oauth/token", tokens.TokenHandler(limiter.Handler))
+	mux.Handle("POST /oauth/token", who.tokenHandler(limiter.Handler))
 	mux.Handle("GET /org-units", known(scoper.UnitsHandler()))
 	mux.Handle("/org-units", scoped(office.UnitsHandler()))
 	mux.Handle("/org-units/{id}", scoped(office.UnitsHandler()))
@@ -134,7 +111,7 @@ func newService(ctx context.Context, c config, clients auth.ClientFunc, logger *
 	mux.Handle("/jobs/{id}", known(s.runner.Handler()))
 	mux.Handle("GET /healthz", apierror.Handler(s.health))
 
-	s.handler = apierror.Recover(apierror.Options{Logger: logger})(apierror.Mux(mux))
+	s.handler = apierror.Recover(apierror.Options{Logger: slog.New(untold{logger.Handler()})})(apierror.Mux(mux))
 	return s, nil
 }
 
@@ -190,6 +167,9 @@ func (s *service) health(w http.ResponseWriter, r *http.Request) error {
 // called when no request is in flight any more.
 func (s *service) close() error {
 	var errs []error
+	if s.access != nil {
+		s.access.audit.flush()
+	}
 	if s.runner != nil {
 		errs = append(errs, s.runner.Close(context.Background()))
 	}
