@@ -19,13 +19,11 @@ import (
 	"github.com/tenetkit/tenet/ratelimit/ululestore"
 )
 
-func newHandler() (http.Handler, error) {
-	memory, err := ratelimit.NewMemory(ratelimit.MemoryOptions{})
-	if err != nil {
-		return nil, err
-	}
+// newHandler counts in store: a ratelimit.Memory, or one of package redisstore for
+// several processes.
+func newHandler(store ratelimit.Store) (http.Handler, error) {
 	// ulule's middleware knows a rate; the burst is the store's.
-	buckets, err := ululestore.NewBuckets(memory, 200)
+	buckets, err := ululestore.NewBuckets(store, 200)
 	if err != nil {
 		return nil, err
 	}
@@ -33,8 +31,8 @@ func newHandler() (http.Handler, error) {
 		limiter.New(buckets, limiter.Rate{Limit: 100, Period: time.Minute}),
 		limitgin.WithKeyGetter(apiKey),
 		limitgin.WithLimitReachedHandler(refuse),
-		// Its own handler of errors panics. A Memory returns none, a store in
-		// Redis would.
+		// Its own handler of errors panics, with each request while a store in
+		// Redis is down. A Memory returns none.
 		limitgin.WithErrorHandler(func(c *gin.Context, err error) {
 			apierror.Write(c.Writer, c.Request, apierror.Unavailable(time.Second).Wrap(err))
 		}),
@@ -62,7 +60,11 @@ func refuse(c *gin.Context) {
 
 func main() {
 	gin.SetMode(gin.ReleaseMode)
-	handler, err := newHandler()
+	memory, err := ratelimit.NewMemory(ratelimit.MemoryOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler, err := newHandler(memory)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -10,12 +12,22 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/tenetkit/tenet/ratelimit"
 	"github.com/tenetkit/tenet/ratelimit/ratelimittest"
 )
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
 	m.Run()
+}
+
+func newMemory(t *testing.T) *ratelimit.Memory {
+	t.Helper()
+	store, err := ratelimit.NewMemory(ratelimit.MemoryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
 
 func get(h http.Handler, key string) *httptest.ResponseRecorder {
@@ -30,7 +42,7 @@ func get(h http.Handler, key string) *httptest.ResponseRecorder {
 func TestTheContractBehindUlulesMiddleware(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		handler, err := newHandler()
+		handler, err := newHandler(newMemory(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +86,7 @@ func TestAnObedientClientIsNeverRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(123456789)
-		handler, err := newHandler()
+		handler, err := newHandler(newMemory(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,4 +101,23 @@ func TestAnObedientClientIsNeverRefused(t *testing.T) {
 			t.Errorf("%d requests were served in ten minutes, want 1000 or more", served)
 		}
 	})
+}
+
+type downStore struct{}
+
+func (downStore) Take(context.Context, string, int, ratelimit.Rate) (ratelimit.State, error) {
+	return ratelimit.State{}, errors.New("dial tcp 10.1.2.3:6379: connection refused")
+}
+
+func TestAStoreThatIsDownIsA503(t *testing.T) {
+	t.Parallel()
+	handler, err := newHandler(downStore{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := get(handler, "alice")
+	const body = `{"error":"service_unavailable","message":"Service temporarily unavailable"}`
+	if w.Code != http.StatusServiceUnavailable || w.Body.String() != body || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("answer = %d %s, Retry-After %q, want 503 %s and 1", w.Code, w.Body, w.Header().Get("Retry-After"), body)
+	}
 }
