@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"net/http/httptest"
+	neturl "net/url"
 	"strings"
 	"testing"
 
@@ -55,6 +56,33 @@ func FuzzTokenForm(f *testing.F) {
 		case 413, 415:
 		default:
 			t.Errorf("%q, %q = %d %s", contentType, body, w.Code, answer)
+		}
+	})
+}
+
+// Whatever comes as credentials, a token is given for those of the client alone, as
+// they stand or encoded as in a form.
+func FuzzCredentials(f *testing.F) {
+	const id, plain = "app@example", "50% + a: b"
+	clients := must(auth.Clients(auth.Client{ID: id, Secrets: []auth.Secret{{Hash: "$sha256$" + sha256Of(plain)}}}))
+	basic := must(auth.NewBasic(clients, auth.BasicOptions{MaxFailures: -1}))
+	h := must(issuer.New(issuer.Options{URL: url, Audience: url, Key: auth.Key{Key: []byte(secret)}, Basic: basic})).TokenHandler()
+	f.Add(id, plain)
+	f.Add("app%40example", "50%25+%2B+a%3A+b")
+	f.Add("app%40example", plain)
+	f.Add("app%2540example", "50%2525")
+	f.Add("app%40example%3A50", "%25+%2B+a%3A+b")
+	f.Fuzz(func(t *testing.T, user, password string) {
+		// Basic itself ends the id at the first colon.
+		sentID, sentSecret, _ := strings.Cut(user+":"+password, ":")
+		decodedID, errID := neturl.QueryUnescape(sentID)
+		decodedSecret, errSecret := neturl.QueryUnescape(sentSecret)
+		want := 401
+		if sentID == id && sentSecret == plain || errID == nil && errSecret == nil && decodedID == id && decodedSecret == plain {
+			want = 200
+		}
+		if w := ask(h, user, password, grant); w.Code != want {
+			t.Errorf("%q, %q = %d %s, want %d", user, password, w.Code, w.Body, want)
 		}
 	})
 }

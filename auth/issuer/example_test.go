@@ -1,6 +1,9 @@
 package issuer_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/auth/issuer"
+	"github.com/tenetkit/tenet/auth/jwks"
 )
 
 // A service that issues the tokens it accepts: a client gets one for its secret
@@ -70,4 +74,47 @@ func Example() {
 	// Output:
 	// 200 Bearer 3600 leads:read
 	// 200 reports may [leads:read]
+}
+
+// The next key is in the set before it signs, and the last one until its tokens
+// have ended.
+func ExampleIssuer_Rotate() {
+	key := func(id string) auth.Key {
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			panic(err)
+		}
+		return auth.Key{ID: id, Key: k}
+	}
+	iss, err := issuer.New(issuer.Options{URL: "https://api.example.com", Audience: "https://api.example.com", Key: key("2026")})
+	if err != nil {
+		panic(err)
+	}
+	show := func() {
+		w := httptest.NewRecorder()
+		iss.KeySetHandler().ServeHTTP(w, httptest.NewRequest("GET", "/.well-known/jwks.json", nil))
+		keys, err := jwks.ParseSet(w.Body.Bytes())
+		if err != nil {
+			panic(err)
+		}
+		var ids []string
+		for _, k := range keys {
+			ids = append(ids, k.ID)
+		}
+		fmt.Println(ids)
+	}
+	show()
+	next := key("2027")
+	if err := iss.Publish(next); err != nil {
+		panic(err)
+	}
+	show()
+	if err := iss.Rotate(next); err != nil { // a day later
+		panic(err)
+	}
+	show()
+	// Output:
+	// [2026]
+	// [2026 2027]
+	// [2027 2026]
 }

@@ -30,7 +30,17 @@
 // # Rotation
 //
 // [Issuer.Rotate] makes another key sign. The old one stays in the set until the
-// last token that it signed has ended.
+// last token that it signed has ended. Others keep the set for a while, caches on
+// the way for five minutes; [Issuer.Publish] puts a key into it ahead of that, so
+// that nobody meets a token of a key that is new to them:
+//
+//	err := iss.Publish(next)
+//	... a day later
+//	err = iss.Rotate(next)
+//
+// Where several processes issue tokens, each publishes the next key before any of
+// them rotates. One that starts anew finds the keys before its own in
+// [Options.Retired].
 //
 // An [Issuer] is safe for concurrent use.
 package issuer
@@ -41,9 +51,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/tenetkit/tenet/auth"
@@ -65,7 +77,8 @@ type Options struct {
 	Key auth.Key
 
 	// Retired are keys that signed until lately: their tokens are still good,
-	// and the keys stay in the set. The public half is enough.
+	// and the keys stay in the set for as long as the Issuer lives. The public
+	// half is enough.
 	Retired []auth.Key
 
 	// Basic finds out which client asks for a token. Without it the token
@@ -76,11 +89,14 @@ type Options struct {
 	TTL time.Duration
 
 	// Claims, if not nil, returns claims of your own for a token. Those that
-	// the issuer sets itself must not be among them.
+	// the issuer sets itself must not be among them, nor those that mark tokens
+	// of another kind (at_hash, c_hash, events): that is an error, whatever their
+	// case.
 	Claims func(p auth.Principal) (map[string]any, error)
 
 	// Audit, if not nil, is told of every token request: which client was
-	// granted a token, or why not.
+	// granted a token and with which OAuth scopes, or why not. Requests that the
+	// middleware of [Issuer.TokenHandler] answers are not among them.
 	Audit func(r *http.Request, p auth.Principal, err error)
 }
 
@@ -88,11 +104,16 @@ type Options struct {
 type Issuer struct {
 	opts Options
 	now  atomic.Pointer[keys]
-	mu   sync.Mutex // of Rotate and the retirement of keys
+	mu   sync.Mutex // of Publish, Rotate and the retirement of keys
+
+	// encodes has the ids of clients that encode their credentials; no strangers,
+	// so that it does not grow with what they send.
+	encodes sync.Map
 }
 
 // New returns an Issuer. It fails if a required option is missing, if TTL is
-// negative or not of whole seconds, and for keys that [auth.NewKeySet] refuses.
+// negative or not of whole seconds, for keys that [auth.NewKeySet] refuses, and for
+// a key that does not sign.
 func New(opts Options) (*Issuer, error) {
 	switch {
 	case opts.URL == "" || opts.Audience == "":
@@ -147,10 +168,16 @@ type claims struct {
 
 // Token signs a token for p: its Subject, ClientID, Scopes, Roles and Unit. It is
 // for tokens that are not asked for at the token endpoint, for example after a
-// login of your own. It returns when the token ends, too.
+// login of your own. It returns when the token ends, too. It fails for a principal
+// without a subject, or with text that is not UTF-8, and if [Options.Claims] does;
+// OAuth scopes that are malformed are left out.
 func (i *Issuer) Token(p auth.Principal) (token string, expires time.Time, err error) {
 	if p.Subject == "" {
 		return "", time.Time{}, errors.New("issuer: Token: the principal has no subject")
+	}
+	// JSON would have it as another text, and so the token as another's.
+	if !utf8.ValidString(p.Subject + "\n" + p.ClientID + "\n" + p.Unit + "\n" + strings.Join(p.Roles, "\n")) {
+		return "", time.Time{}, errors.New("issuer: Token: the principal has text that is not UTF-8")
 	}
 	now := time.Now().Truncate(time.Second)
 	expires = now.Add(i.opts.TTL)

@@ -3,7 +3,6 @@ package issuer_test
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -13,10 +12,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/auth/issuer"
@@ -77,18 +74,20 @@ func TestTokenHandler(t *testing.T) {
 		return `{"error":"` + code + `","message":"` + message + `","error_description":"` + message + `"}`
 	}
 	tests := map[string]struct {
-		method, contentType, body, accept string
-		anonymous                         bool
-		bad                               bool
-		status                            int
-		want                              string // the body of a failure
-		scope                             string // of a success
-		header                            http.Header
+		method, query, contentType, body, accept string
+		anonymous                                bool
+		bad                                      bool
+		status                                   int
+		want                                     string // the body of a failure
+		scope                                    string // of a success
+		header                                   http.Header
 	}{
 		"all scopes when none is asked for": {
 			contentType: form, body: "grant_type=client_credentials",
 			status: 200, scope: "leads:read leads:write",
-			header: http.Header{"Cache-Control": {"no-store"}, "Pragma": {"no-cache"}, "Content-Type": {"application/json; charset=utf-8"}},
+			header: http.Header{
+				"Cache-Control": {"no-store"}, "Pragma": {"no-cache"}, "Content-Type": {"application/json; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"},
+			},
 		},
 		"scopes are cut to those held": {
 			contentType: form + "; charset=UTF-8", body: "grant_type=client_credentials&scope=leads:write+admin+leads:write",
@@ -101,6 +100,40 @@ func TestTokenHandler(t *testing.T) {
 		"an empty parameter counts as left out": {
 			contentType: form, body: "grant_type=client_credentials&scope=",
 			status: 200, scope: "leads:read leads:write",
+		},
+		"empty credentials in the body count as left out": {
+			contentType: form, body: "grant_type=client_credentials&client_id=&client_secret=&client_assertion=",
+			status: 200, scope: "leads:read leads:write",
+		},
+		"an assertion too": {
+			contentType: form, body: "grant_type=client_credentials&client_assertion=x",
+			status: 400, want: oauth("invalid_request", "Client credentials go into the Authorization header alone"),
+		},
+		"credentials in the body alone": {
+			anonymous: true, contentType: form, body: "grant_type=client_credentials&client_id=reports&client_secret=x",
+			status: 401, want: oauth("invalid_client", "Missing or invalid client credentials"),
+			header: http.Header{"Www-Authenticate": {challenge}, "Cache-Control": {"no-store"}},
+		},
+		"an empty grant": {
+			contentType: form, body: "grant_type=",
+			status: 400, want: oauth("invalid_request", "grant_type is required"),
+			header: http.Header{"Cache-Control": {"no-store"}, "Www-Authenticate": nil},
+		},
+		"an unknown parameter that is repeated": {
+			contentType: form, body: "grant_type=client_credentials&foo=1&foo=2",
+			status: 400, want: oauth("invalid_request", "A parameter is given more than once"),
+		},
+		"a scope with two spaces": {
+			contentType: form, body: "grant_type=client_credentials&scope=leads:read++leads:write",
+			status: 400, want: oauth("invalid_scope", "The scope is malformed"),
+		},
+		"a form in the query": {
+			contentType: form, query: "?grant_type=client_credentials&scope=leads:read",
+			status: 400, want: oauth("invalid_request", "grant_type is required"),
+		},
+		"a form in another character set": {
+			contentType: form + "; charset=utf-16", body: "grant_type=client_credentials", status: 415,
+			want: `{"error":"unsupported_media_type","message":"Content-Type must be application/x-www-form-urlencoded"}`,
 		},
 		"no scope that is held": {
 			contentType: form, body: "grant_type=client_credentials&scope=admin",
@@ -172,7 +205,7 @@ func TestTokenHandler(t *testing.T) {
 			if method == "" {
 				method = "POST"
 			}
-			r := httptest.NewRequest(method, "/oauth/token", strings.NewReader(tt.body))
+			r := httptest.NewRequest(method, "/oauth/token"+tt.query, strings.NewReader(tt.body))
 			for name, value := range map[string]string{"Content-Type": tt.contentType, "Accept": tt.accept} {
 				if value != "" {
 					r.Header.Set(name, value)
@@ -256,6 +289,15 @@ func TestTokenHandlerMiddleware(t *testing.T) {
 	}
 }
 
+// An issuer without clients has no token endpoint.
+func TestTokenHandlerWithoutBasic(t *testing.T) {
+	t.Parallel()
+	w := ask(newIssuer(t, issuer.Options{}).TokenHandler(), "a", "b", grant)
+	if want := `{"error":"not_found","message":"Resource not found"}`; w.Code != 404 || w.Body.String() != want {
+		t.Errorf("answer = %d %s, want 404 %s", w.Code, w.Body, want)
+	}
+}
+
 // A store that does not answer is 503, not a wrong password.
 func TestTokenHandlerStoreDown(t *testing.T) {
 	t.Parallel()
@@ -275,62 +317,6 @@ func TestTokenHandlerStoreDown(t *testing.T) {
 	}
 	if !errors.Is(audited, errDown) {
 		t.Errorf("audited error = %v, want %v", audited, errDown)
-	}
-}
-
-// Every kind of key signs, and what it signs is accepted under the profile of
-// RFC 9068.
-func TestKeys(t *testing.T) {
-	t.Parallel()
-	_, ed, _ := ed25519.GenerateKey(rand.Reader)
-	rsaKey := must(rsa.GenerateKey(rand.Reader, 2048))
-	tests := map[string]struct {
-		key auth.Key
-		alg string
-	}{
-		"secret":         {auth.Key{Key: []byte(secret)}, "HS256"},
-		"RSA":            {auth.Key{Key: rsaKey}, "RS256"},
-		"RSA, PS384":     {auth.Key{Key: rsaKey, Algorithm: "PS384"}, "PS384"},
-		"P-256":          {auth.Key{Key: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}, "ES256"},
-		"P-384":          {auth.Key{Key: must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))}, "ES384"},
-		"P-521":          {auth.Key{Key: must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))}, "ES512"},
-		"Ed25519, named": {auth.Key{ID: "ed", Key: ed}, "EdDSA"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			iss := newIssuer(t, issuer.Options{Key: tt.key, TTL: time.Minute, Claims: func(p auth.Principal) (map[string]any, error) {
-				return map[string]any{"tenant": "acme", "level": 1 << 53}, nil
-			}})
-			token, expires, err := iss.Token(auth.Principal{
-				Subject: "alice", ClientID: "app", Scopes: []string{"a", "b"}, Roles: []string{"editor"}, Unit: "emea",
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if parsed.Header["alg"] != tt.alg || parsed.Header["typ"] != "at+jwt" {
-				t.Errorf("header = %v, want %s", parsed.Header, tt.alg)
-			}
-			if kid, _ := parsed.Header["kid"].(string); (kid == "") != (name == "secret") {
-				t.Errorf("kid = %q", kid)
-			}
-			p := authenticate(t, must(auth.NewJWT(auth.JWTOptions{}, iss.Trust())), token)
-			if p.Subject != "alice" || p.ClientID != "app" || p.Unit != "emea" || len(p.Scopes) != 2 ||
-				!p.Expires.Equal(expires) || p.TokenID == "" || len(p.Roles) != 1 {
-				t.Errorf("principal = %+v", p)
-			}
-			own, err := auth.Claims[struct {
-				Tenant string
-				Level  int64
-			}](p)
-			if err != nil || own.Tenant != "acme" || own.Level != 1<<53 {
-				t.Errorf("own claims = %+v, %v", own, err)
-			}
-		})
 	}
 }
 
@@ -365,102 +351,9 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// A key that no longer signs verifies until its last token has ended, and then
-// leaves the set.
-func TestRotate(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		first := auth.Key{ID: "first", Key: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
-		second := auth.Key{ID: "second", Key: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
-		iss := newIssuer(t, issuer.Options{Key: first, TTL: time.Hour})
-		tokens := must(auth.NewJWT(auth.JWTOptions{Leeway: 10 * time.Hour}, iss.Trust()))
-		old, _, err := iss.Token(auth.Principal{Subject: "a"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := iss.Rotate(first); err == nil {
-			t.Error("Rotate to the key that signs = nil, want an error")
-		}
-		if err := iss.Rotate(second); err != nil {
-			t.Fatal(err)
-		}
-		fresh, _, err := iss.Token(auth.Principal{Subject: "a"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		authenticate(t, tokens, old)
-		authenticate(t, tokens, fresh)
-		if got := published(t, iss); !cmp.Equal(got, []string{"second", "first"}) {
-			t.Errorf("published keys = %v, want second and first", got)
-		}
-
-		time.Sleep(2 * time.Hour)
-		r := httptest.NewRequest("GET", "/", nil)
-		r.Header.Set("Authorization", "Bearer "+old)
-		if _, err := tokens.Authenticate(r); !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
-			t.Errorf("Authenticate with a token of the key that is gone = %v, want an invalid signature", err)
-		}
-		authenticate(t, tokens, fresh)
-		if got := published(t, iss); !cmp.Equal(got, []string{"second"}) {
-			t.Errorf("published keys = %v, want second", got)
-		}
-	})
-}
-
-func published(t *testing.T, iss *issuer.Issuer) (ids []string) {
-	t.Helper()
-	w := httptest.NewRecorder()
-	iss.KeySetHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	var set struct {
-		Keys []struct{ Kid, Kty, Alg, Use string }
-	}
-	if err := json.Unmarshal(w.Body.Bytes(), &set); err != nil {
-		t.Fatalf("key set %s: %v", w.Body, err)
-	}
-	for _, k := range set.Keys {
-		if k.Use != "sig" || k.Kty == "" || k.Alg == "" {
-			t.Errorf("published key = %+v", k)
-		}
-		ids = append(ids, k.Kid)
-	}
-	return ids
-}
-
-func TestKeySetHandler(t *testing.T) {
-	t.Parallel()
-	iss := newIssuer(t, issuer.Options{}) // a secret
-	tests := map[string]struct {
-		method string
-		status int
-		body   string
-		header http.Header
-	}{
-		"no secret is published": {"GET", 200, `{"keys":[]}`, http.Header{
-			"Content-Type": {"application/json; charset=utf-8"}, "Content-Length": {"11"}, "Cache-Control": {"public, max-age=300"},
-		}},
-		"HEAD": {"HEAD", 200, "", http.Header{"Content-Length": {"11"}}},
-		"POST": {"POST", 405, `{"error":"method_not_allowed","message":"Method not allowed on this resource"}`, http.Header{"Allow": {"GET, HEAD"}}},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := httptest.NewRecorder()
-			iss.KeySetHandler().ServeHTTP(w, httptest.NewRequest(tt.method, "/", nil))
-			if w.Code != tt.status || w.Body.String() != tt.body {
-				t.Errorf("answer = %d %q, want %d %q", w.Code, w.Body, tt.status, tt.body)
-			}
-			for name, want := range tt.header {
-				if diff := cmp.Diff(want, w.Header()[name]); diff != "" {
-					t.Errorf("header %s mismatch (-want +got):\n%s", name, diff)
-				}
-			}
-		})
-	}
-}
-
 func TestOwnClaimsCannotReplaceTheIssuers(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"sub", "SUB", "exp", "roles", "cnf"} {
+	for _, name := range []string{"sub", "SUB", "exp", "roles", "cnf", "at_hash", "c_hash", "events"} {
 		iss := newIssuer(t, issuer.Options{Claims: func(auth.Principal) (map[string]any, error) { return map[string]any{name: "x"}, nil }})
 		if _, _, err := iss.Token(auth.Principal{Subject: "a"}); err == nil {
 			t.Errorf("Token with an own claim %q = nil error", name)
@@ -468,30 +361,19 @@ func TestOwnClaimsCannotReplaceTheIssuers(t *testing.T) {
 	}
 }
 
-// RFC 6749, section 2.3.1: id and secret come as they are or encoded as in a form.
-func TestEncodedCredentials(t *testing.T) {
+// A principal that JSON cannot hold as it is would get the token of another.
+func TestTokenRefusesInvalidUTF8(t *testing.T) {
 	t.Parallel()
-	hash := must(auth.HashSecret("50% + a: b"))
-	clients := must(auth.Clients(auth.Client{ID: "app@example", Secrets: []auth.Secret{{Hash: hash}}}))
-	iss := newIssuer(t, issuer.Options{Basic: must(auth.NewBasic(clients, auth.BasicOptions{}))})
-	for name, tt := range map[string]struct {
-		id, secret string
-		status     int
-	}{
-		"as they are":       {"app@example", "50% + a: b", 200},
-		"encoded":           {"app%40example", "50%25+%2B+a%3A+b", 200},
-		"encoded twice":     {"app%2540example", "50%25+%2B+a%3A+b", 401},
-		"broken":            {"app%4", "50%25+%2B+a%3A+b", 401},
-		"a colon in the id": {"app%3A", "50%25+%2B+a%3A+b", 401},
-		"wrong":             {"app%40example", "51%25", 401},
+	iss := newIssuer(t, issuer.Options{})
+	for _, p := range []auth.Principal{
+		{},
+		{Subject: "bob\xff"},
+		{Subject: "bob", ClientID: "\xff"},
+		{Subject: "bob", Unit: "\xff"},
+		{Subject: "bob", Roles: []string{"editor", "\xff"}},
 	} {
-		r := httptest.NewRequest("POST", "/oauth/token", strings.NewReader("grant_type=client_credentials"))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.SetBasicAuth(tt.id, tt.secret)
-		w := httptest.NewRecorder()
-		iss.TokenHandler().ServeHTTP(w, r)
-		if w.Code != tt.status {
-			t.Errorf("%s = %d %s, want %d", name, w.Code, w.Body, tt.status)
+		if token, _, err := iss.Token(p); err == nil || !strings.HasPrefix(err.Error(), "issuer: Token: ") {
+			t.Errorf("Token(%+v) = %q, %v, want an error", p, token, err)
 		}
 	}
 }

@@ -1,12 +1,15 @@
 package issuer
 
 import (
+	"bytes"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -40,8 +43,12 @@ func newSigner(key auth.Key) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch key.Key.(type) {
-	case []byte, *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
+	switch k := key.Key.(type) {
+	case []byte:
+		key.Key = public.Key
+	case ed25519.PrivateKey:
+		key.Key = slices.Clone(k)
+	case *rsa.PrivateKey, *ecdsa.PrivateKey:
 	default:
 		return nil, fmt.Errorf("a %T does not sign", key.Key)
 	}
@@ -49,7 +56,25 @@ func newSigner(key auth.Key) (*signer, error) {
 	if method == nil || algorithm == "none" {
 		return nil, fmt.Errorf("the algorithm %q is unknown", algorithm)
 	}
-	return &signer{method: method, key: key.Key, public: public}, nil
+	s := &signer{method: method, key: key.Key, public: public}
+	return s, s.try()
+}
+
+// try returns an error if what the key signs does not verify: found out now, or by
+// every client.
+func (s *signer) try() error {
+	//lint:ignore SA1019 without it Sign panics, and nothing else tells that it is missing
+	if k, ok := s.key.(*ecdsa.PrivateKey); ok && k.D == nil {
+		return errors.New("the key has no private half")
+	}
+	signature, err := s.method.Sign("try", s.key)
+	if err == nil {
+		err = s.method.Verify("try", signature, s.public.Key)
+	}
+	if err != nil {
+		return fmt.Errorf("the key does not sign: %w", err)
+	}
+	return nil
 }
 
 // publicKey returns what verifies the signatures of key, and the algorithm.
@@ -58,6 +83,7 @@ func publicKey(key auth.Key) (public auth.Key, algorithm string, err error) {
 	switch k := key.Key.(type) {
 	case []byte:
 		usual = "HS256"
+		key.Key = bytes.Clone(k)
 	case *rsa.PrivateKey:
 		if k == nil {
 			return public, "", errors.New("the key is nil")
@@ -134,26 +160,68 @@ func (k *keys) family() []string {
 	}
 }
 
-// Rotate makes key sign from now on. The key that signed so far stays in the set
-// until its last token has ended. It fails for a key that [New] would refuse, for
-// an id that is in use, and for a secret after a private key or the reverse.
+// Publish puts a key into the set ahead of the day that [Issuer.Rotate] makes it
+// sign. Its tokens are good from now on: another process may sign with it already.
+// The public half is enough. A secret is trusted and never shown. Publish fails for
+// a key that [New] would refuse in [Options.Retired], and for an id that is in use.
+func (i *Issuer) Publish(key auth.Key) error {
+	public, _, err := publicKey(key)
+	if err == nil {
+		err = i.change(func(old *keys, others []retired) *keys {
+			return &keys{signer: old.signer, others: append(others, retired{key: public})}
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("issuer: Publish: %w", err)
+	}
+	return nil
+}
+
+// Rotate makes the key sign from now on. The one that signed so far stays in the set
+// until its last token has ended. The key may be in the set already, by Publish or
+// because it signed before. Rotate fails for a key that [New] would refuse, for an
+// id that another key has, and for a secret after a private key or the reverse.
 func (i *Issuer) Rotate(key auth.Key) error {
 	s, err := newSigner(key)
+	if err == nil {
+		err = i.change(func(old *keys, others []retired) *keys {
+			others = slices.DeleteFunc(others, func(r retired) bool { return same(r.key, s.public) })
+			// A minute more, for verifiers whose clocks are behind.
+			until := time.Now().Add(i.opts.TTL + time.Minute)
+			return &keys{signer: s, others: slices.Insert(others, 0, retired{old.signer.public, until})}
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("issuer: Rotate: %w", err)
 	}
+	return nil
+}
+
+// change puts in place what next makes of the keys, given those of the others that
+// have not gone yet.
+func (i *Issuer) change(next func(old *keys, others []retired) *keys) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	old := i.now.Load()
-	now := time.Now()
-	// A minute more, for verifiers whose clocks are behind.
-	until := now.Add(i.opts.TTL + time.Minute)
-	next := &keys{signer: s, others: append([]retired{{old.signer.public, until}}, current(old.others, now)...)}
-	if err := next.seal(); err != nil {
-		return fmt.Errorf("issuer: Rotate: %w", err)
+	k := next(old, current(old.others, time.Now()))
+	if err := k.seal(); err != nil {
+		return err
 	}
-	i.now.Store(next)
+	i.now.Store(k)
 	return nil
+}
+
+// same reports whether the two, as publicKey returns them, are one key.
+func same(a, b auth.Key) bool {
+	if a.ID != b.ID || a.Algorithm != b.Algorithm {
+		return false
+	}
+	if secret, ok := a.Key.([]byte); ok {
+		other, ok := b.Key.([]byte)
+		return ok && bytes.Equal(secret, other)
+	}
+	public, ok := a.Key.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(b.Key)
 }
 
 // current returns the keys that have not gone yet.
@@ -172,15 +240,11 @@ func (i *Issuer) keys() (*keys, error) {
 	if k.next.IsZero() || time.Now().Before(k.next) {
 		return k, nil
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	k = i.now.Load()
-	next := &keys{signer: k.signer, others: current(k.others, time.Now())}
-	if err := next.seal(); err != nil {
+	err := i.change(func(old *keys, others []retired) *keys { return &keys{signer: old.signer, others: others} })
+	if err != nil {
 		return nil, err
 	}
-	i.now.Store(next)
-	return next, nil
+	return i.now.Load(), nil
 }
 
 func (i *Issuer) keySource(context.Context, string) (*auth.KeySet, error) {

@@ -57,27 +57,55 @@ func (i *Issuer) TokenHandler(middleware ...func(http.Handler) http.Handler) htt
 
 // client returns the client that asks. RFC 6749, section 2.3.1, has the id and the
 // secret encoded as in a form before they go into Basic, which some clients do and
-// others, such as curl, do not. As they stand comes first.
+// others, such as curl, do not. Where they may be encoded both readings are tried,
+// the one that was right the last time first. The brake on failures takes them for
+// what they are, two guesses; it never stops the right one.
 func (i *Issuer) client(r *http.Request) (auth.Principal, error) {
-	p, err := i.opts.Basic.Authenticate(r)
+	decoded, id := decodedCredentials(r)
+	if decoded == nil {
+		return i.opts.Basic.Authenticate(r)
+	}
+	first, second := r, decoded
+	_, encodes := i.encodes.Load(id)
+	if encodes {
+		first, second = decoded, r
+	}
+	p, err := i.opts.Basic.Authenticate(first)
 	if err == nil {
 		return p, nil
 	}
-	if _, answer := errors.AsType[*apierror.Error](err); answer {
-		return p, err
+	p, other := i.opts.Basic.Authenticate(second)
+	switch {
+	case other == nil && encodes:
+		i.encodes.Delete(id)
+		return p, nil
+	case other == nil:
+		i.encodes.Store(id, true)
+		return p, nil
 	}
+	if _, answer := errors.AsType[*apierror.Error](err); !answer {
+		if _, answer := errors.AsType[*apierror.Error](other); answer {
+			err = other
+		}
+	}
+	return auth.Principal{}, err
+}
+
+// decodedCredentials returns the request with its credentials decoded, and the id
+// in them, or nil if they cannot be encoded or read the same either way.
+func decodedCredentials(r *http.Request) (decoded *http.Request, id string) {
 	id, secret, ok := r.BasicAuth()
 	if !ok || len(r.Header["Authorization"]) != 1 || !strings.ContainsAny(id+secret, "%+") {
-		return p, err
+		return nil, ""
 	}
-	plainID, errID := url.QueryUnescape(id)
-	plainSecret, errSecret := url.QueryUnescape(secret)
-	if errID != nil || errSecret != nil || strings.Contains(plainID, ":") {
-		return p, err
+	id, errID := url.QueryUnescape(id)
+	secret, errSecret := url.QueryUnescape(secret)
+	if errID != nil || errSecret != nil || strings.Contains(id, ":") {
+		return nil, ""
 	}
-	decoded := r.Clone(r.Context())
-	decoded.SetBasicAuth(plainID, plainSecret)
-	return i.opts.Basic.Authenticate(decoded)
+	decoded = r.Clone(r.Context())
+	decoded.SetBasicAuth(id, secret)
+	return decoded, id
 }
 
 // oauthError is an error of RFC 6749, section 5.2.
@@ -104,7 +132,7 @@ func newError(code, message string) *oauthError { return &oauthError{code, messa
 
 func (i *Issuer) serveGrant(w http.ResponseWriter, r *http.Request) {
 	p, _ := auth.FromContext(r.Context())
-	answer, err := i.grant(w, r, p)
+	answer, err := i.grant(w, r, &p)
 	i.audit(r, p, err)
 	if err == nil {
 		writeJSON(w, http.StatusOK, answer)
@@ -131,7 +159,9 @@ type answer struct {
 	Scope       string `json:"scope,omitempty"`
 }
 
-func (i *Issuer) grant(w http.ResponseWriter, r *http.Request, p auth.Principal) (*answer, error) {
+// grant answers the request of the client, whose OAuth scopes it cuts to those that
+// it grants.
+func (i *Issuer) grant(w http.ResponseWriter, r *http.Request, p *auth.Principal) (*answer, error) {
 	if err := apierror.CheckAccept(r); err != nil {
 		return nil, err
 	}
@@ -144,8 +174,9 @@ func (i *Issuer) grant(w http.ResponseWriter, r *http.Request, p auth.Principal)
 			return nil, errTwice
 		}
 	}
-	// RFC 6749, section 2.3: one method of authentication in a request.
-	if form.Has("client_secret") || form.Has("client_assertion") || form.Has("client_id") && form.Get("client_id") != p.ClientID {
+	// RFC 6749, section 2.3: one method of authentication in a request. An empty
+	// parameter counts as left out (section 3.2).
+	if id := form.Get("client_id"); id != "" && id != p.ClientID || form.Get("client_secret")+form.Get("client_assertion") != "" {
 		return nil, errTwoMethods
 	}
 	switch form.Get("grant_type") {
@@ -155,10 +186,12 @@ func (i *Issuer) grant(w http.ResponseWriter, r *http.Request, p auth.Principal)
 	default:
 		return nil, errGrant
 	}
-	if p.Scopes, err = cut(form.Get("scope"), p.Scopes); err != nil {
+	granted, err := cut(form.Get("scope"), p.Scopes)
+	if err != nil {
 		return nil, err
 	}
-	token, _, err := i.Token(p)
+	p.Scopes = granted
+	token, _, err := i.Token(*p)
 	if err != nil {
 		return nil, err
 	}
@@ -244,22 +277,23 @@ func (i *Issuer) withOwn(body jwt.Claims, p auth.Principal) (jwt.Claims, error) 
 		return nil, err
 	}
 	all := jwt.MapClaims{}
-	decoder := json.NewDecoder(strings.NewReader(string(text)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&all); err != nil {
+	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, err
 	}
 	for name, value := range own {
 		if slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, name) }) {
-			return nil, fmt.Errorf("the claim %q is the issuer's own", name)
+			return nil, fmt.Errorf("the claim %q is not for an option to set", name)
 		}
 		all[name] = value
 	}
 	return all, nil
 }
 
+// reserved are the claims that the issuer sets, and those with which package auth
+// takes a token for one of another kind.
 var reserved = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "client_id", "azp", "scope", "scp", "roles", "org_unit",
+	"at_hash", "c_hash", "events",
 }
 
 func writeError(w http.ResponseWriter, status int, e *oauthError) { writeJSON(w, status, e) }
@@ -278,15 +312,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 // KeySetHandler returns the JWK Set (RFC 7517) of the public keys, for services
-// that accept the tokens too. Secrets are not in it. It answers GET and HEAD.
+// that accept the tokens too. Secrets are not in it. It answers GET and HEAD, and
+// allows caches to keep the set for five minutes.
 func (i *Issuer) KeySetHandler() http.Handler {
 	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			return apierror.New(http.StatusMethodNotAllowed, "").WithHeader("Allow", "GET, HEAD")
 		}
-		if err := apierror.CheckAccept(r); err != nil {
-			return err
-		}
+		// Accept is passed over: some ask for application/jwk-set+json alone.
 		k, err := i.keys()
 		if err != nil {
 			return err
