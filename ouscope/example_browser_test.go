@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/tenetkit/tenet/ouscope"
 )
@@ -56,39 +57,24 @@ func ExampleOptions_browsers() {
 	// true
 }
 
-// Other processes hear of a change through whatever the program has: LISTEN of
-// PostgreSQL, a channel of Redis, a message queue. A message that is lost costs
-// no more than the cache time.
+// A role that is revoked ends with the next request, whatever the cache time.
 func ExampleScoper_Invalidate() {
 	dir := &directory{units: acme(), assignments: team(map[string]string{"ann": "editor uk"})}
-	scoper, err := ouscope.New(dir, subject, ouscope.Options{})
+	scoper, err := ouscope.New(dir, subject, ouscope.Options{CacheTTL: time.Hour})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	messages := make(chan string) // the subject whose roles changed, or all
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for who := range messages {
-			if who == "all" {
-				scoper.Invalidate()
-			} else {
-				scoper.Invalidate(who)
-			}
-		}
-	}()
-
-	r := httptest.NewRequest("GET", "/leads", nil)
-	r.Header.Set("Subject", "ann")
-	scope, err := scoper.Resolve(r)
-	fmt.Println(scope.IDs(), err)
-	dir.set(func(d *directory) { d.assignments = nil })
-	messages <- "ann"
-	close(messages)
-	<-done
-	scope, err = scoper.Resolve(r)
-	fmt.Println(scope.IDs(), err)
+	show := func() {
+		r := httptest.NewRequest("GET", "/leads", nil)
+		r.Header.Set("Subject", "ann")
+		scope, err := scoper.Resolve(r)
+		fmt.Println(scope.IDs(), err)
+	}
+	show()
+	dir.set(func(d *directory) { d.assignments = nil }) // and commit
+	scoper.Invalidate("ann")
+	show()
 	// Output:
 	// [uk] <nil>
 	// [] 403 forbidden: Your roles do not permit this here

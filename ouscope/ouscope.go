@@ -48,7 +48,8 @@
 // # When a change holds
 //
 // Grants and units are read again after [Options].CacheTTL, 5 seconds by default,
-// and at once after [Scoper.Invalidate]. Choices are read on each request.
+// and at once after [Scoper.Invalidate]; package follow calls it for the changes
+// that other processes make. Choices are read on each request.
 //
 // # Answers of the endpoints
 //

@@ -64,8 +64,10 @@ func (s *Store) SaveUnit(ctx context.Context, was, now ouscope.Unit) error {
 		if was == (ouscope.Unit{}) {
 			query = s.addUnit
 		}
-		_, err = tx.ExecContext(ctx, query, now.ID, now.Organization, now.Parent, now.Name, now.Slug, now.ExternalRef, now.Default, now.Disabled)
-		return err
+		if _, err := tx.ExecContext(ctx, query, now.ID, now.Organization, now.Parent, now.Name, now.Slug, now.ExternalRef, now.Default, now.Disabled); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, "")
 	})
 	if err != nil {
 		return fmt.Errorf("sqlstore: SaveUnit: %w", err)
@@ -95,16 +97,22 @@ func (s *Store) Held(ctx context.Context, organization string, units []string, o
 // Grant adds an assignment on a unit. It fails with a 409 if the subject holds
 // the role there already, or the unit is gone.
 func (s *Store) Grant(ctx context.Context, a ouscope.Assignment) error {
-	result, err := s.db.ExecContext(ctx, s.grant, a.ID, a.Subject, a.Organization, a.Unit, a.Role, a.NoInherit)
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, s.grant, a.ID, a.Subject, a.Organization, a.Unit, a.Role, a.NoInherit)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return apierror.Conflict("role", "exists", "The subject holds this role on the unit already")
+		}
+		return s.tell(ctx, tx, a.Subject)
+	})
 	if err != nil {
 		return fmt.Errorf("sqlstore: Grant: %w", err)
-	}
-	n, err := result.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("sqlstore: Grant: %w", err)
-	}
-	if n == 0 {
-		return apierror.Conflict("role", "exists", "The subject holds this role on the unit already")
 	}
 	return nil
 }
@@ -129,8 +137,10 @@ func (s *Store) Revoke(ctx context.Context, id string, check func(ouscope.Assign
 		if err := check(found[0]); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, s.revoke, id)
-		return err
+		if _, err := tx.ExecContext(ctx, s.revoke, id); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, found[0].Subject)
 	})
 	if err != nil {
 		return fmt.Errorf("sqlstore: Revoke: %w", err)

@@ -13,7 +13,8 @@
 // migrations with a tool of their own; [Store.Migrate] runs them. Other tools
 // may write to them: only the tables' constraints are relied upon, and a
 // [ouscope.Scoper] that shall see such a change before its cache time is over
-// has to be told ([ouscope.Scoper.Invalidate]).
+// has to be told ([ouscope.Scoper.Invalidate]). On PostgreSQL the store tells
+// those who listen of its own changes ([Options].Channel; see package follow).
 //
 // A unit is removed with its assignments, and only when nothing is below it. A
 // choice outlives its unit: the caller is then asked to choose again, instead

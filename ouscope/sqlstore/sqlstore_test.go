@@ -21,6 +21,11 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}{
 		"sqlite":                   {&sql.DB{}, sqlstore.Options{Dialect: "sqlite"}, ""},
 		"postgres with a prefix":   {&sql.DB{}, sqlstore.Options{Dialect: "postgres", Prefix: "my_2_"}, ""},
+		"postgres with a channel":  {&sql.DB{}, sqlstore.Options{Dialect: "postgres", Channel: "ou_changes"}, ""},
+		"sqlite with a channel":    {&sql.DB{}, sqlstore.Options{Dialect: "sqlite", Channel: "ou_changes"}, "needs PostgreSQL"},
+		"a channel with a quote":   {&sql.DB{}, sqlstore.Options{Dialect: "postgres", Channel: `a"`}, "channel"},
+		"a channel in capitals":    {&sql.DB{}, sqlstore.Options{Dialect: "postgres", Channel: "Changes"}, "channel"},
+		"a channel that is cut":    {&sql.DB{}, sqlstore.Options{Dialect: "postgres", Channel: strings.Repeat("a", 64)}, "channel"},
 		"no database":              {nil, sqlstore.Options{Dialect: "sqlite"}, "db is required"},
 		"no dialect":               {&sql.DB{}, sqlstore.Options{}, `dialect ""`},
 		"another dialect":          {&sql.DB{}, sqlstore.Options{Dialect: "mysql"}, `dialect "mysql"`},

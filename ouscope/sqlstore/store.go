@@ -24,13 +24,30 @@ type Options struct {
 	// Prefix begins the names of the tables and indexes: a lower-case letter,
 	// then lower-case letters, digits and underscores. If empty, ou_.
 	Prefix string
+
+	// Channel is a channel of PostgreSQL on which the store tells of what it
+	// changed, in the transaction of the change (NOTIFY): the subject whose
+	// roles changed, or the empty text for units. Package follow hears it in
+	// other processes. A tool that writes to the tables by itself does the
+	// same by SELECT pg_notify('ou_changes', ''). Lower-case letters, digits
+	// and underscores, at most 63. If empty, nothing is told.
+	Channel string
 }
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Prefix == "" {
 		o.Prefix = "ou_"
 	}
-	return o, o.tables().Check()
+	if err := o.tables().Check(); err != nil {
+		return o, err
+	}
+	if o.Channel != "" && o.Dialect != postgres {
+		return o, errors.New("a channel needs PostgreSQL")
+	}
+	if len(o.Channel) > 63 || strings.ContainsFunc(o.Channel, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }) {
+		return o, fmt.Errorf("channel %q is not made of up to 63 lower-case letters, digits and underscores", o.Channel)
+	}
+	return o, nil
 }
 
 // A Store is a [ouscope.Directory] and a [ouscope.ChoiceStore] in a database. It
@@ -163,6 +180,11 @@ func (s *Store) Insert(ctx context.Context, tx execer, units []ouscope.Unit, ass
 			return fmt.Errorf("sqlstore: Insert: unit %q: %w", u.ID, err)
 		}
 	}
+	if len(units) > 0 {
+		if err := s.tell(ctx, tx, ""); err != nil {
+			return fmt.Errorf("sqlstore: Insert: %w", err)
+		}
+	}
 	for _, a := range assignments {
 		if a.ID == "" {
 			a.ID = rand.Text()
@@ -173,6 +195,27 @@ func (s *Store) Insert(ctx context.Context, tx execer, units []ouscope.Unit, ass
 		if _, err := tx.ExecContext(ctx, s.assign, a.ID, a.Subject, a.Organization, a.Unit, a.Role, a.NoInherit); err != nil {
 			return fmt.Errorf("sqlstore: Insert: assignment of %q to %q: %w", a.Subject, a.Unit, err)
 		}
+		if err := s.tell(ctx, tx, a.Subject); err != nil {
+			return fmt.Errorf("sqlstore: Insert: %w", err)
+		}
+	}
+	return nil
+}
+
+// maxPayload is below what PostgreSQL takes as the payload of a notification.
+const maxPayload = 7000
+
+// tell notifies those who listen. PostgreSQL sends it with the commit, and equal
+// ones of a transaction once.
+func (s *Store) tell(ctx context.Context, tx execer, subject string) error {
+	if s.opts.Channel == "" {
+		return nil
+	}
+	if len(subject) > maxPayload {
+		subject = ""
+	}
+	if _, err := tx.ExecContext(ctx, "SELECT pg_notify($1, $2)", s.opts.Channel, subject); err != nil {
+		return fmt.Errorf("telling of the change: %w", err)
 	}
 	return nil
 }
