@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -40,16 +41,38 @@ var (
 	stingy   = ratelimit.Policy{Limit: 1, Period: time.Hour}
 )
 
+// answers is a handler that writes what a refusal does beside the rate limit: the
+// same fields and as many bytes.
+var answers = func() http.Handler {
+	body, length := []byte(exceededBody), []string{strconv.Itoa(len(exceededBody))}
+	contentType, nosniff, noStore := []string{"application/json; charset=utf-8"}, []string{"nosniff"}, []string{"no-store"}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h["Content-Type"] = contentType
+		h["X-Content-Type-Options"] = nosniff
+		h["Cache-Control"] = noStore
+		h["Content-Length"] = length
+		w.WriteHeader(http.StatusOK)
+		_, _ = w.Write(body)
+	})
+}()
+
 func BenchmarkHandler(b *testing.B) {
 	benchmarks := map[string]ratelimit.Options{
-		"allowed":      {Policies: []ratelimit.Policy{generous}},
-		"denied":       {Policies: []ratelimit.Policy{stingy}},
-		"two policies": {Policies: []ratelimit.Policy{generous, {Name: "b", Limit: generous.Limit, Period: generous.Period}}},
-		"in context":   {Policies: []ratelimit.Policy{generous}, InContext: true},
+		"allowed":       {Policies: []ratelimit.Policy{generous}},
+		"answered":      {Policies: []ratelimit.Policy{generous}},
+		"denied":        {Policies: []ratelimit.Policy{stingy}},
+		"two policies":  {Policies: []ratelimit.Policy{generous, {Name: "b", Limit: generous.Limit, Period: generous.Period}}},
+		"in context":    {Policies: []ratelimit.Policy{generous}, InContext: true},
+		"draft headers": {Policies: []ratelimit.Policy{generous}, DraftHeaders: true},
 	}
 	for name, opts := range benchmarks {
 		b.Run(name, func(b *testing.B) {
-			h := newLimiter(b, alice, opts).Handler(nothing)
+			next := http.Handler(nothing)
+			if name == "answered" {
+				next = answers
+			}
+			h := newLimiter(b, alice, opts).Handler(next)
 			r := httptest.NewRequest("GET", "/", nil)
 			w := discard{make(http.Header)}
 			b.ReportAllocs()

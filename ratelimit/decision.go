@@ -54,11 +54,12 @@ const (
 	unavailableFor = time.Second
 )
 
-// The answers without header fields, which are set apart so that refusing a
-// request builds nothing.
+// The answers, without the header fields that differ from request to request, so
+// that refusing one builds nothing.
 var (
 	errExceeded = apierror.TooManyRequests(codeExceeded, messageExceeded, -1)
 	errCost     = apierror.TooManyRequests(codeCost, messageCost, -1)
+	errDown     = apierror.Unavailable(unavailableFor)
 )
 
 // err returns the answer to a refused request, or nil.

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -12,8 +13,9 @@ import (
 // values are kept, so that a header field allocates nothing.
 var counts, instants decimals
 
-// decimals keeps header values by the low bits of their number.
-type decimals [1024]atomic.Pointer[decimal]
+// decimals keeps header values by the low bits of their number. There is room for
+// each number up to the burst of a large plan.
+type decimals [8192]atomic.Pointer[decimal]
 
 type decimal struct {
 	number int64
@@ -50,38 +52,39 @@ func (d *Decision) writeHeaders(h http.Header) {
 
 // writeDraftHeaders tells the same in the words of the IETF's draft
 // (draft-ietf-httpapi-ratelimit-headers-10). Names of policies need no escapes.
-func (d *Decision) writeDraftHeaders(h http.Header) {
+func (l *Limiter) writeDraftHeaders(h http.Header, d *Decision) {
 	if d.Policy == "" {
 		return
 	}
-	b := make([]byte, 0, 64)
-	b = append(b, '"')
-	b = append(b, d.Policy...)
-	b = append(b, `";q=`...)
-	name := len(b) - len("q=")
-	b = strconv.AppendInt(b, int64(d.Limit), 10)
-	b = append(b, ";w="...)
-	b = strconv.AppendInt(b, seconds(d.Period), 10)
-	h["Ratelimit-Policy"] = []string{string(b)}
-
-	var t int64
-	if d.Next > 0 {
-		t = seconds(d.Next)
+	i := slices.IndexFunc(l.policies, func(p policy) bool { return p.Name == d.Policy })
+	p := &l.policies[i]
+	if p.rate.Limit == d.Limit && p.rate.Period == d.Period {
+		h["Ratelimit-Policy"] = p.draft
+	} else { // a plan, or a share of the limit
+		h["Ratelimit-Policy"] = draftPolicy(d.Policy, d.Limit, d.Period)
 	}
-	b = append(b[:name], "r="...)
+	var room [128]byte
+	b := append(room[:0], '"')
+	b = append(b, d.Policy...)
+	b = append(b, `";r=`...)
 	b = strconv.AppendInt(b, int64(d.Remaining), 10)
 	b = append(b, ";t="...)
-	b = strconv.AppendInt(b, t, 10)
+	b = strconv.AppendInt(b, seconds(d.Next), 10)
 	h["Ratelimit"] = []string{string(b)}
 }
 
-// seconds rounds up, to 1 at least: who came back at once would be refused.
+// draftPolicy returns the value of RateLimit-Policy.
+func draftPolicy(name string, limit int, period time.Duration) []string {
+	return []string{`"` + name + `";q=` + strconv.Itoa(limit) + ";w=" + strconv.FormatInt(seconds(period), 10)}
+}
+
+// seconds rounds up: who came back a moment early would be refused.
 func seconds(d time.Duration) int64 {
 	s := int64(d / time.Second)
 	if d%time.Second > 0 {
 		s++
 	}
-	return max(s, 1)
+	return s
 }
 
 // resetAt returns the first whole second that is not before now plus d.

@@ -111,7 +111,7 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		d := l.decide(r)
 		d.writeHeaders(w.Header())
 		if l.opts.DraftHeaders {
-			d.writeDraftHeaders(w.Header())
+			l.writeDraftHeaders(w.Header(), &d)
 		}
 		if !d.Allowed {
 			l.deny(w, r, d)
@@ -137,7 +137,7 @@ func (l *Limiter) deny(w http.ResponseWriter, r *http.Request, d Decision) {
 	case l.opts.Denied != nil:
 		l.opts.Denied(w, r, d)
 	case d.Policy == "":
-		apierror.Write(w, r, d.err())
+		apierror.Write(w, r, errDown)
 	case d.RetryAfter < 0:
 		apierror.Write(w, r, errCost)
 	default:

@@ -262,6 +262,45 @@ func TestARefusedRequestAllocatesNothing(t *testing.T) {
 	}
 }
 
+// Header values are kept up to bursts of some thousands.
+func TestALargePlanAllocatesNothing(t *testing.T) {
+	h := newLimiter(t, named, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 5000, Period: time.Hour}}}).Handler(nothing)
+	w := discard{make(http.Header)}
+	spend := func(key string) func() {
+		r := request(key)
+		return func() {
+			for range 4000 {
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		}
+	}
+	spend("alice")()
+	// AllocsPerRun runs it once more, before it counts.
+	bob := spend("bob")
+	runs := 0
+	if got := testing.AllocsPerRun(1, func() {
+		if runs++; runs == 2 {
+			bob()
+		}
+	}); got > 40 { // of 4000: the instants of the resets are new
+		t.Errorf("4000 requests of a plan of 5000 allocate %v times, want next to nothing", got)
+	}
+}
+
+func TestFailingClosedAllocatesNoAnswer(t *testing.T) {
+	store := newFaulty(t)
+	store.fail(refuse)
+	h := guarded(t, store, ratelimit.Options{FailClosed: true}).Handler(nothing)
+	for range 10 {
+		h.ServeHTTP(httptest.NewRecorder(), request(""))
+	}
+	// The bucket and its key, which the store would be asked for.
+	if got := allocations(h); got > 2 {
+		t.Errorf("a 503 allocates %v times, want 2", got)
+	}
+}
+
 func allocations(h http.Handler) float64 {
 	r := httptest.NewRequest("GET", "/", nil)
 	w := discard{make(http.Header)}

@@ -65,6 +65,7 @@ type Policy struct {
 type policy struct {
 	Policy
 	rate    Rate
+	draft   []string    // the value of RateLimit-Policy
 	checker rateChecker // of the store, nil if it keeps any rate
 }
 
@@ -99,6 +100,8 @@ func (p Policy) compile(store Store, key KeyFunc) (policy, error) {
 	if err := c.check(c.rate); err != nil {
 		return policy{}, fmt.Errorf("policy %q: %w", c.Name, err)
 	}
+	c.Also = slices.Clone(c.Also)
+	c.draft = draftPolicy(c.Name, c.rate.Limit, c.rate.Period)
 	return c, nil
 }
 

@@ -246,6 +246,48 @@ func TestDraftHeaders(t *testing.T) {
 	})
 }
 
+// What RateLimit-Policy says is the caller's own, also by a plan or in an outage.
+func TestDraftHeadersOfPlansAndShares(t *testing.T) {
+	t.Parallel()
+	opts := ratelimit.Options{
+		DraftHeaders: true, Instances: 4,
+		Policies: []ratelimit.Policy{{Name: "first", Limit: 1000}, {Name: "second", Plan: func(r *http.Request) ratelimit.Rate {
+			return map[string]ratelimit.Rate{"gold": {Limit: 400, Period: 10 * time.Second}}[r.Header.Get("X-Key")]
+		}}},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty(t)
+		l, err := ratelimit.New(store, named, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := l.Handler(http.HandlerFunc(hello))
+		for _, tt := range []struct {
+			key          string
+			down         bool
+			policy, left string
+		}{
+			{"", false, `"second";q=100;w=60`, `"second";r=199;t=1`},
+			{"gold", false, `"second";q=400;w=10`, `"second";r=399;t=1`},
+			{"gold", true, `"second";q=100;w=10`, `"second";r=99;t=1`},
+			{"", true, `"second";q=25;w=60`, `"second";r=49;t=3`},
+		} {
+			store.fail(nil)
+			if tt.down {
+				store.fail(refuse)
+			}
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, request(tt.key))
+			if got := rec.Header().Get("RateLimit-Policy"); got != tt.policy {
+				t.Errorf("%q, down: %t: RateLimit-Policy = %s, want %s", tt.key, tt.down, got, tt.policy)
+			}
+			if got := rec.Header().Get("RateLimit"); got != tt.left {
+				t.Errorf("%q, down: %t: RateLimit = %s, want %s", tt.key, tt.down, got, tt.left)
+			}
+		}
+	})
+}
+
 func TestDraftHeadersOfAFullBucket(t *testing.T) {
 	t.Parallel()
 	h := newLimiter(t, alice, ratelimit.Options{
