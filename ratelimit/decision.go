@@ -78,14 +78,30 @@ func (d *Decision) err() error {
 
 type decisionKey struct{}
 
+// carrier is a context with a Decision, in one allocation.
+type carrier struct {
+	context.Context
+	decision Decision
+}
+
+func (c *carrier) Value(key any) any {
+	if key == (decisionKey{}) {
+		return &c.decision
+	}
+	return c.Context.Value(key)
+}
+
 // NewContext returns a copy of ctx that carries d.
 func NewContext(ctx context.Context, d Decision) context.Context {
-	return context.WithValue(ctx, decisionKey{}, d)
+	return &carrier{Context: ctx, decision: d}
 }
 
 // FromContext returns the Decision in ctx, which a [Limiter] puts there if
 // [Options.InContext] says so, or false.
 func FromContext(ctx context.Context) (Decision, bool) {
-	d, ok := ctx.Value(decisionKey{}).(Decision)
-	return d, ok
+	d, ok := ctx.Value(decisionKey{}).(*Decision)
+	if !ok {
+		return Decision{}, false
+	}
+	return *d, true
 }

@@ -223,6 +223,25 @@ func TestFromContextWithoutADecision(t *testing.T) {
 	}
 }
 
+func TestNewContextKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	base, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "kept"))
+	outer := ratelimit.NewContext(base, ratelimit.Decision{Policy: "outer"})
+	inner, stop := context.WithCancel(ratelimit.NewContext(outer, ratelimit.Decision{Policy: "inner"}))
+	defer stop()
+	for name, ctx := range map[string]context.Context{"outer": outer, "inner": inner} {
+		if d, ok := ratelimit.FromContext(ctx); !ok || d.Policy != name {
+			t.Errorf("FromContext = %+v, %t, want the decision of %s", d, ok, name)
+		}
+		if got := ctx.Value(key{}); got != "kept" {
+			t.Errorf("Value in %s = %v, want kept", name, got)
+		}
+	}
+	cancel()
+	<-inner.Done()
+}
+
 func TestOnAServer(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 1, Period: time.Hour}}})
