@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -244,6 +245,43 @@ func TestTheLocalShare(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Also of policies at the edge of what can be told, a share is less than the whole.
+func TestTheLocalShareOfAnExtremePolicy(t *testing.T) {
+	t.Parallel()
+	const most = time.Duration(1) << 61 // 73 years
+	for name, policy := range map[string]ratelimit.Policy{
+		"a request in 70 years":       {Limit: 1, Period: 70 * 365 * 24 * time.Hour},
+		"two in 73 years":             {Limit: 2, Period: most},
+		"three in 73 years":           {Limit: 3, Period: most, Burst: 2},
+		"a burst of 73 years":         {Limit: 1, Period: time.Second, Burst: int(most / time.Second)},
+		"one in each nanosecond":      {Limit: int(time.Second), Period: time.Second, Burst: int(most)},
+		"a limit that no int exceeds": {Limit: int(most), Period: most, Burst: 1},
+	} {
+		for _, instances := range []int{2, 3, 1_000_000} {
+			t.Run(fmt.Sprintf("%s for %d", name, instances), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					store := newFaulty(t)
+					whole := guarded(t, store, ratelimit.Options{Policies: []ratelimit.Policy{policy}})
+					store.fail(refuse)
+					share := guarded(t, store, ratelimit.Options{Policies: []ratelimit.Policy{policy}, Instances: instances})
+					all, _ := whole.Check(request(""))
+					part, err := share.Check(request(""))
+					if err != nil || !part.Degraded || part.Limit < 1 || part.Limit > all.Limit || part.Remaining > all.Remaining {
+						t.Errorf("Check = %+v, %v, want it degraded and less than %+v", part, err, all)
+					}
+					if slower := part.Period / time.Duration(part.Limit); slower < all.Period/time.Duration(all.Limit) {
+						t.Errorf("the share is refilled every %v, want it more slowly than every %v", slower, all.Period/time.Duration(all.Limit))
+					}
+					if part.Limit == all.Limit && part.Period == all.Period {
+						t.Errorf("the share is %d per %v, want less than the whole", part.Limit, part.Period)
+					}
+				})
+			})
+		}
 	}
 }
 

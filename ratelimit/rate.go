@@ -122,21 +122,13 @@ func (r Rate) retry(s State, cost int) time.Duration {
 }
 
 // share returns the part of r that one of n equal instances may admit: the rate
-// divided by n exactly, limit and burst rounded down but at least 1. If no such
-// rate can be told, it returns r.
+// divided by n exactly, limit and burst rounded down but at least 1.
 func (r Rate) share(n int) Rate {
 	if n <= 1 {
 		return r
 	}
-	interval := r.Interval()
-	if interval > maxSpan/time.Duration(n) {
-		return r
-	}
-	interval *= time.Duration(n)
-	limit := max(r.Limit/n, 1)
-	s := Rate{Limit: limit, Period: interval * time.Duration(limit), Burst: max(r.Burst/n, 1)}
-	if s.Validate() != nil {
-		return r
-	}
-	return s
+	// Cut to what is valid: a request in 73 years.
+	interval := min(r.Interval(), maxSpan/time.Duration(n)) * time.Duration(n)
+	limit := min(max(r.Limit/n, 1), int(maxSpan/interval))
+	return Rate{Limit: limit, Period: interval * time.Duration(limit), Burst: max(r.Burst/n, 1)}
 }
