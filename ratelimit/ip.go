@@ -149,5 +149,6 @@ func (c *callers) name(caller node) string {
 	}
 	// The length was checked by IP.
 	prefix, _ := caller.addr.Prefix(bits)
-	return prefix.String()
+	var room [48]byte // the longest is 43
+	return string(prefix.AppendTo(room[:0]))
 }

@@ -155,6 +155,15 @@ func TestAnIPv4KeyAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestAnIPv6KeyAllocatesItsText(t *testing.T) {
+	key := ipKey(t, ratelimit.IPOptions{})
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = "[2001:db8:1:2:3:4:5:6]:80"
+	if got := testing.AllocsPerRun(1000, func() { key(r) }); got != 1 {
+		t.Errorf("the key allocates %v times, want 1", got)
+	}
+}
+
 func BenchmarkIP(b *testing.B) {
 	for name, peer := range map[string]string{"IPv4": "203.0.113.5:80", "IPv6": "[2001:db8::1]:80", "behind a proxy": "10.0.0.9:80"} {
 		b.Run(name, func(b *testing.B) {
