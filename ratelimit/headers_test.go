@@ -172,6 +172,15 @@ func TestHeaders(t *testing.T) {
 			before: 1, status: 200, body: "hello",
 			header: map[string]string{"X-Ratelimit-Limit": "6", "X-Ratelimit-Remaining": "4", "X-Ratelimit-Reset": "946684820"},
 		},
+		"the one that is reset last where as much is left": {
+			opts: ratelimit.Options{Policies: []ratelimit.Policy{
+				{Name: "minute", Limit: 6},
+				{Name: "hour", Limit: 6, Period: time.Hour},
+				{Name: "second", Limit: 6, Period: time.Second},
+			}},
+			status: 200, body: "hello",
+			header: map[string]string{"X-Ratelimit-Limit": "6", "X-Ratelimit-Remaining": "5", "X-Ratelimit-Reset": "946685400"},
+		},
 		"the policy that makes wait longest": {
 			opts: ratelimit.Options{Policies: []ratelimit.Policy{
 				{Name: "second", Limit: 10, Period: time.Second},

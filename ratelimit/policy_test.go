@@ -288,6 +288,18 @@ func TestDraftHeadersOfPlansAndShares(t *testing.T) {
 	})
 }
 
+func TestDraftHeadersWithoutAPolicy(t *testing.T) {
+	t.Parallel()
+	store := newFaulty(t)
+	store.fail(refuse)
+	h := guarded(t, store, ratelimit.Options{DraftHeaders: true, FailOpen: true}).Handler(http.HandlerFunc(hello))
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, request(""))
+	if _, ok := rec.Header()["Ratelimit"]; ok || rec.Code != http.StatusOK {
+		t.Errorf("answer = %d %v, want 200 without the fields", rec.Code, rec.Header())
+	}
+}
+
 func TestDraftHeadersOfAFullBucket(t *testing.T) {
 	t.Parallel()
 	h := newLimiter(t, alice, ratelimit.Options{
