@@ -129,6 +129,6 @@ func (r Rate) share(n int) Rate {
 	}
 	// Cut to what is valid: a request in 73 years.
 	interval := min(r.Interval(), maxSpan/time.Duration(n)) * time.Duration(n)
-	limit := min(max(r.Limit/n, 1), int(maxSpan/interval))
+	limit := int(min(int64(max(r.Limit/n, 1)), int64(maxSpan/interval)))
 	return Rate{Limit: limit, Period: interval * time.Duration(limit), Burst: max(r.Burst/n, 1)}
 }
