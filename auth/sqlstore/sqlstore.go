@@ -27,6 +27,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func New(db *sql.DB, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlstore: New: %w", err)
 	}
 	s := &Store{db: db, opts: opts}
-	s.selectClient = s.fill(`SELECT c.scopes, c.roles, c.unit, c.disabled, s.hash, s.not_after
+	s.selectClient = s.fill(`SELECT c.id, c.scopes, c.roles, c.unit, c.disabled, s.hash, s.not_after
 FROM {prefix}clients c LEFT JOIN {prefix}secrets s ON s.client = c.id
 WHERE c.id = $1 ORDER BY s.hash`)
 	return s, nil
@@ -90,7 +91,8 @@ func (s *Store) fill(template string) string {
 }
 
 // Client returns the client with the id, or the zero Client if there is none. It
-// is an [auth.ClientFunc] and takes one query.
+// is an [auth.ClientFunc] and takes one query. Ids are compared byte by byte, whatever
+// the collation of the table.
 func (s *Store) Client(ctx context.Context, id string) (auth.Client, error) {
 	c, err := s.client(ctx, id)
 	if err != nil {
@@ -107,12 +109,18 @@ func (s *Store) client(ctx context.Context, id string) (c auth.Client, err error
 	defer rows.Close()
 	var scopes, roles string
 	for rows.Next() {
+		var row auth.Client
+		var rowScopes, rowRoles string
 		var hash sql.NullString
 		var notAfter sql.NullInt64
-		if err := rows.Scan(&scopes, &roles, &c.Unit, &c.Disabled, &hash, &notAfter); err != nil {
+		if err := rows.Scan(&row.ID, &rowScopes, &rowRoles, &row.Unit, &row.Disabled, &hash, &notAfter); err != nil {
 			return c, err
 		}
-		c.ID = id
+		if row.ID != id {
+			continue
+		}
+		row.Secrets = c.Secrets
+		c, scopes, roles = row, rowScopes, rowRoles
 		if hash.Valid {
 			secret := auth.Secret{Hash: hash.String}
 			if notAfter.Valid {
@@ -134,8 +142,8 @@ func (s *Store) client(ctx context.Context, id string) (c auth.Client, err error
 }
 
 // Put stores the client with all its secrets, in place of the one that has the id
-// now, if any. Claims are not kept. It fails for a client that [auth.Clients]
-// refuses.
+// now, if any. Claims are not kept; of a hash that is listed twice the one that ends
+// last is. It fails for a client that [auth.Clients] refuses.
 func (s *Store) Put(ctx context.Context, c auth.Client) error {
 	_, err := auth.Clients(c)
 	if err == nil {
@@ -156,12 +164,28 @@ ON CONFLICT (id) DO UPDATE SET scopes = $2, roles = $3, unit = $4, disabled = $5
 	if _, err := exec(`DELETE FROM {prefix}secrets WHERE client = $1`, c.ID); err != nil {
 		return err
 	}
-	for _, secret := range c.Secrets {
+	for _, secret := range unique(c.Secrets) {
 		if err := insert(exec, c.ID, secret); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unique leaves one secret for each hash, the one that ends last.
+func unique(secrets []auth.Secret) []auth.Secret {
+	var kept []auth.Secret
+	for _, s := range secrets {
+		i := slices.IndexFunc(kept, func(k auth.Secret) bool { return k.Hash == s.Hash })
+		switch {
+		case i < 0:
+			kept = append(kept, s)
+		case kept[i].NotAfter.IsZero(): // it never ends
+		case s.NotAfter.IsZero() || s.NotAfter.After(kept[i].NotAfter):
+			kept[i] = s
+		}
+	}
+	return kept
 }
 
 func list(values []string) string {
@@ -179,8 +203,8 @@ func insert(exec execFunc, id string, secret auth.Secret) error {
 }
 
 // Rotate adds the hash of a new secret and lets the client's others end after the
-// overlap, unless they end before. It fails with [sql.ErrNoRows] if there is no
-// such client.
+// overlap, unless they end before; if it is zero, at once. It fails with
+// [sql.ErrNoRows] if there is no such client, and if the client has the hash already.
 func (s *Store) Rotate(ctx context.Context, id, hash string, overlap time.Duration) error {
 	_, err := auth.Clients(auth.Client{ID: id, Secrets: []auth.Secret{{Hash: hash}}})
 	if err == nil && overlap < 0 {
@@ -234,10 +258,12 @@ func (s *Store) ReplaceHash(ctx context.Context, id, old, hash string) error {
 // out for a while, Put it as disabled.
 func (s *Store) Delete(ctx context.Context, id string) error {
 	err := s.change(ctx, func(exec execFunc) error {
-		if _, err := exec(`DELETE FROM {prefix}secrets WHERE client = $1`, id); err != nil {
+		// The client first, as in all changes: in another order two of them would
+		// wait for each other. SQLite may not be told to delete the secrets with it.
+		if _, err := exec(`DELETE FROM {prefix}clients WHERE id = $1`, id); err != nil {
 			return err
 		}
-		_, err := exec(`DELETE FROM {prefix}clients WHERE id = $1`, id)
+		_, err := exec(`DELETE FROM {prefix}secrets WHERE client = $1`, id)
 		return err
 	})
 	if err != nil {
