@@ -5,29 +5,40 @@
 //	wall, err := rls.New(rls.Options{})
 //	statements, err := wall.Statements("leads", "org_unit") // for a migration
 //
-//	tx, err := db.BeginTx(ctx, nil)
+//	db := sql.OpenDB(wall.Connector(connector)) // whoever uses db is behind the wall
+//	scope := ouscope.FromContext(ctx)
+//	where, args := scope.SQL("postgres", "org_unit", 1) // still: the wall is no index
+//	rows, err := db.QueryContext(ctx, "SELECT name FROM leads WHERE "+where, args...)
+//
+// Without database/sql, [Wall.Enter] does it by hand, here with pgx:
+//
+//	tx, err := pool.Begin(ctx)
 //	exec := func(ctx context.Context, query string, args ...any) error {
-//		_, err := tx.ExecContext(ctx, query, args...)
+//		_, err := tx.Exec(ctx, query, args...)
 //		return err
 //	}
-//	err = wall.Enter(ctx, exec, ouscope.FromContext(ctx))
-//	where, args := scope.SQL("postgres", "org_unit", 1) // still: the wall is no index
+//	err = wall.Enter(ctx, exec, scope)
 //
 // # What it takes
 //
-// The policies compare a row's unit with a setting of the transaction, which
-// [Wall.Enter] makes of the scope. A transaction that did not enter sees
-// nothing, and so does one of a pooled connection that had entered before.
+// The policies compare a row's unit with a setting of the transaction, which is
+// made of the scope. A transaction that did not enter sees nothing, and so does
+// one of a pooled connection that had entered before. The setting never outlives
+// its transaction, so that poolers such as PgBouncer are no danger.
 //
 // The role that the program uses must be neither superuser nor owner of the
-// table, nor have BYPASSRLS: all of these pass every wall. [Wall.Verify] finds
-// out at start-up.
+// table, nor have BYPASSRLS: all of these pass every wall, or can take it down.
+// [Wall.Verify] finds out at start-up. A program that connects as the owner can
+// step down with SET ROLE on each connection.
 //
 // # What it does not do
 //
 // Whoever can run statements of their own can change the setting: the wall
 // stops a condition that was forgotten, not an injection. And it finds no rows
 // by itself: without the condition of the scope every row is read and compared.
+// Unique keys and foreign keys look behind it, so that a conflict tells of a row
+// that cannot be seen. TRUNCATE passes it, and so does a view, which reads as its
+// owner unless it is a security_invoker.
 //
 // # Concurrency
 //
@@ -86,12 +97,12 @@ func New(opts Options) (*Wall, error) {
 const separator = "\x1f"
 
 // Statements returns the statements that put the wall around the table, whose
-// column holds the unit of a row. They may be run again. The table may have a
-// schema in front of it.
+// column holds the unit of a row. They may be run again; in one transaction,
+// nobody meets the table half way. The table may have a schema in front of it.
 //
 // The first policy is restrictive, so that no other policy of the table opens
 // it. The second lets through what the first leaves; on a table that has
-// permissive policies of its own, leave out the last two statements.
+// permissive policies of its own, leave out the last statement.
 func (w *Wall) Statements(table, column string) ([]string, error) {
 	name, err := quoteTable(table)
 	if err != nil {
@@ -103,13 +114,15 @@ func (w *Wall) Statements(table, column string) ([]string, error) {
 	// The subselect is run once for a statement and hashed; a comparison with
 	// an array would be made again and again for each row. NULLIF, because a
 	// connection that has once entered keeps the setting, empty.
-	inScope := fmt.Sprintf(`%q IN (SELECT string_to_table(NULLIF(current_setting('%s', true), ''), chr(31)))`, column, w.setting)
+	inScope := fmt.Sprintf(`%q IN (SELECT unnest(string_to_array(NULLIF(current_setting('%s', true), ''), chr(31))))`, column, w.setting)
 	return []string{
 		`ALTER TABLE ` + name + ` ENABLE ROW LEVEL SECURITY`,
 		`ALTER TABLE ` + name + ` FORCE ROW LEVEL SECURITY`,
+		// What opens goes first and comes last, so that nothing is visible between
+		// two statements.
+		fmt.Sprintf(`DROP POLICY IF EXISTS "%s_open" ON %s`, w.policy, name),
 		fmt.Sprintf(`DROP POLICY IF EXISTS "%s_wall" ON %s`, w.policy, name),
 		fmt.Sprintf(`CREATE POLICY "%s_wall" ON %s AS RESTRICTIVE USING (%s) WITH CHECK (%s)`, w.policy, name, inScope, inScope),
-		fmt.Sprintf(`DROP POLICY IF EXISTS "%s_open" ON %s`, w.policy, name),
 		fmt.Sprintf(`CREATE POLICY "%s_open" ON %s USING (true) WITH CHECK (true)`, w.policy, name),
 	}, nil
 }
@@ -118,12 +131,13 @@ func (w *Wall) Statements(table, column string) ([]string, error) {
 // Outside of a transaction it has no effect, and nothing is visible. The zero
 // Scope makes nothing visible, also where another was entered before.
 func (w *Wall) Enter(ctx context.Context, exec Exec, scope ouscope.Scope) error {
-	units := strings.Join(scope.IDs(), separator)
-	if err := exec(ctx, "SELECT set_config($1, $2, true)", w.setting, units); err != nil {
+	if err := exec(ctx, "SELECT set_config($1, $2, true)", w.setting, units(scope)); err != nil {
 		return fmt.Errorf("rls: Enter: %w", err)
 	}
 	return nil
 }
+
+func units(scope ouscope.Scope) string { return strings.Join(scope.IDs(), separator) }
 
 // Verify returns an error if the role of exec passes the wall around one of the
 // tables, or if a table has none.
@@ -154,6 +168,9 @@ BEGIN
 		INTO wall FROM pg_class WHERE oid = '%[1]s'::regclass;
 	IF pg_has_role(current_user, wall.owner, 'MEMBER') THEN
 		RAISE EXCEPTION 'role %% owns the table', current_user;
+	END IF;
+	IF has_table_privilege('%[1]s'::regclass, 'TRUNCATE') THEN
+		RAISE EXCEPTION 'role %% may truncate the table, which no policy stops', current_user;
 	END IF;
 	IF NOT wall.up OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = '%[1]s'::regclass AND polname = '%[2]s' AND NOT polpermissive) THEN
 		RAISE EXCEPTION 'the table has no wall';

@@ -79,10 +79,13 @@ func TestEnterSetsTheUnits(t *testing.T) {
 	}
 }
 
-func emea(t testing.TB) ouscope.Scope {
+func emea(t testing.TB) ouscope.Scope { return scopeOf(t, "emea") }
+func uk(t testing.TB) ouscope.Scope   { return scopeOf(t, "uk") }
+
+func scopeOf(t testing.TB, unit string) ouscope.Scope {
 	t.Helper()
 	directory, err := ouscope.NewMemory([]ouscope.Unit{{ID: "emea"}, {ID: "uk", Parent: "emea"}},
-		[]ouscope.Assignment{{Subject: "ann", Unit: "emea", Role: "reader"}})
+		[]ouscope.Assignment{{Subject: "ann", Unit: unit, Role: "reader"}})
 	if err != nil {
 		t.Fatalf("NewMemory: %v", err)
 	}
@@ -116,8 +119,8 @@ func ExampleWall_Statements() {
 	// Output:
 	// ALTER TABLE "leads" ENABLE ROW LEVEL SECURITY
 	// ALTER TABLE "leads" FORCE ROW LEVEL SECURITY
+	// DROP POLICY IF EXISTS "org_units_open" ON "leads"
 	// DROP POLICY IF EXISTS "org_units_wall" ON "leads"
 	// CREATE POLICY "org_units_wall" ON "leads" AS RESTRICTIVE
-	// DROP POLICY IF EXISTS "org_units_open" ON "leads"
 	// CREATE POLICY "org_units_open" ON "leads"
 }
