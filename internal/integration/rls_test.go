@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/tenetkit/tenet/ouscope"
 	"github.com/tenetkit/tenet/ouscope/rls"
@@ -20,27 +22,49 @@ type walled struct {
 	wall *rls.Wall
 	db   *sql.DB
 	conn *sql.Conn
+	role string
 }
 
 func newWalled(t *testing.T) *walled {
 	t.Helper()
 	db := postgresDB(t)
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE leads (id integer PRIMARY KEY, org_unit text)"); err != nil {
+		t.Fatalf("CREATE TABLE: %v", err)
+	}
+	wall, role := wallAround(t, db, "leads")
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatalf("Conn: %v", err)
+	}
+	t.Cleanup(func() {
+		_, _ = conn.ExecContext(context.WithoutCancel(t.Context()), "RESET ROLE")
+		_ = conn.Close()
+	})
+	if _, err := conn.ExecContext(t.Context(), "SET ROLE "+role); err != nil {
+		t.Fatalf("SET ROLE: %v", err)
+	}
+	return &walled{t, wall, db, conn, role}
+}
+
+// wallAround puts a wall around the table, and returns a role that may use it and
+// cannot pass.
+func wallAround(t testing.TB, db *sql.DB, table string) (wall *rls.Wall, role string) {
+	t.Helper()
 	wall, err := rls.New(rls.Options{})
 	if err != nil {
 		t.Fatalf("rls.New: %v", err)
 	}
-	statements, err := wall.Statements("leads", "org_unit")
+	statements, err := wall.Statements(table, "org_unit")
 	if err != nil {
 		t.Fatalf("Statements: %v", err)
 	}
-	role := ownName()
+	role = ownName()
 	var schema string
 	if err := db.QueryRowContext(t.Context(), "SELECT current_schema()").Scan(&schema); err != nil {
 		t.Fatalf("current_schema: %v", err)
 	}
-	before := []string{"CREATE TABLE leads (id integer PRIMARY KEY, org_unit text)", "CREATE ROLE " + role}
-	after := []string{"GRANT USAGE ON SCHEMA " + schema + " TO " + role, "GRANT ALL ON leads TO " + role}
-	all := append(append(append(before, statements...), statements...), after...) // twice: they may be run again
+	all := append([]string{"CREATE ROLE " + role}, append(statements, statements...)...) // twice: they may be run again
+	all = append(all, "GRANT USAGE ON SCHEMA "+schema+" TO "+role, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+table+" TO "+role)
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
 		for _, statement := range []string{"DROP OWNED BY " + role, "DROP ROLE " + role} {
@@ -54,18 +78,29 @@ func newWalled(t *testing.T) *walled {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	conn, err := db.Conn(t.Context())
+	return wall, role
+}
+
+// behind returns a database whose every statement is behind the wall, of the role
+// and of db's schema.
+func behind(t testing.TB, db *sql.DB, wall *rls.Wall, role string) *sql.DB {
+	t.Helper()
+	var schema string
+	if err := db.QueryRowContext(t.Context(), "SELECT current_schema()").Scan(&schema); err != nil {
+		t.Fatalf("current_schema: %v", err)
+	}
+	config, err := pgx.ParseConfig(engineURL(t, "TENET_POSTGRES_URL"))
 	if err != nil {
-		t.Fatalf("Conn: %v", err)
+		t.Fatalf("TENET_POSTGRES_URL: %v", err)
 	}
-	t.Cleanup(func() {
-		_, _ = conn.ExecContext(context.WithoutCancel(t.Context()), "RESET ROLE")
-		_ = conn.Close()
-	})
-	if _, err := conn.ExecContext(t.Context(), "SET ROLE "+role); err != nil {
-		t.Fatalf("SET ROLE: %v", err)
-	}
-	return &walled{t, wall, db, conn}
+	config.RuntimeParams["search_path"] = schema
+	walled := sql.OpenDB(wall.Connector(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "SET ROLE "+role)
+		return err
+	}))))
+	walled.SetMaxOpenConns(4)
+	t.Cleanup(func() { walled.Close() })
+	return walled
 }
 
 // fill adds a row for each unit as the superuser that the tests have.
@@ -187,15 +222,16 @@ func TestTheWallStopsWrites(t *testing.T) {
 		statement string
 		rows      int64 // or -1 for an error
 	}{
-		"insert":         {"INSERT INTO leads VALUES (100, 'uk')", 1},
-		"insert foreign": {"INSERT INTO leads VALUES (100, 'us')", -1},
-		"insert nowhere": {"INSERT INTO leads VALUES (100, NULL)", -1},
-		"move away":      {"UPDATE leads SET org_unit = 'us'", -1},
-		"update":         {"UPDATE leads SET id = id + 1000", 1},
-		"update foreign": {"UPDATE leads SET id = 99 WHERE org_unit = 'us'", 0},
-		"delete":         {"DELETE FROM leads", 1},
-		"delete foreign": {"DELETE FROM leads WHERE org_unit <> 'uk'", 0},
-		"take it down":   {"ALTER TABLE leads DISABLE ROW LEVEL SECURITY", -1},
+		"insert":          {"INSERT INTO leads VALUES (100, 'uk')", 1},
+		"insert foreign":  {"INSERT INTO leads VALUES (100, 'us')", -1},
+		"insert nowhere":  {"INSERT INTO leads VALUES (100, NULL)", -1},
+		"move away":       {"UPDATE leads SET org_unit = 'us'", -1},
+		"update":          {"UPDATE leads SET id = id + 1000", 1},
+		"update foreign":  {"UPDATE leads SET id = 99 WHERE org_unit = 'us'", 0},
+		"delete":          {"DELETE FROM leads", 1},
+		"delete foreign":  {"DELETE FROM leads WHERE org_unit <> 'uk'", 0},
+		"empty the table": {"TRUNCATE leads", -1},
+		"take it down":    {"ALTER TABLE leads DISABLE ROW LEVEL SECURITY", -1},
 	} {
 		w.entered(uk, false, func(tx *sql.Tx) {
 			got := int64(-1)
@@ -247,6 +283,26 @@ func TestTheWallShowsExactlyWhatTheScopeContains(t *testing.T) {
 	}
 }
 
+// Statements are run again while others read: nothing is visible to them after any
+// of them.
+func TestTheWallStandsWhileItIsBuiltAgain(t *testing.T) {
+	t.Parallel()
+	w := newWalled(t)
+	w.fill([]string{"uk", "de"})
+	statements, err := w.wall.Statements("leads", "org_unit")
+	if err != nil {
+		t.Fatalf("Statements: %v", err)
+	}
+	for i, statement := range statements {
+		if _, err := w.db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+		if got := w.count(w.conn); got != 0 {
+			t.Errorf("after statement %d, %s, a bare SELECT counts %d rows, want 0", i, statement, got)
+		}
+	}
+}
+
 func TestVerifyFindsAWallThatDoesNotHold(t *testing.T) {
 	t.Parallel()
 	w := newWalled(t)
@@ -264,6 +320,20 @@ func TestVerifyFindsAWallThatDoesNotHold(t *testing.T) {
 	}
 	if err := w.wall.Verify(t.Context(), exec(w.db), "leads"); err == nil {
 		t.Error("Verify as the owner = nil, want an error")
+	}
+	for what, change := range map[string][2]string{
+		"may truncate the table": {"GRANT TRUNCATE ON leads TO " + w.role, "REVOKE TRUNCATE ON leads FROM " + w.role},
+		"has BYPASSRLS":          {"ALTER ROLE " + w.role + " BYPASSRLS", "ALTER ROLE " + w.role + " NOBYPASSRLS"},
+	} {
+		for i, statement := range change {
+			if _, err := w.db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+			err := w.wall.Verify(t.Context(), exec(w.conn), "leads")
+			if (i == 0) != (err != nil && strings.Contains(err.Error(), what)) {
+				t.Errorf("Verify after %s = %v", statement, err)
+			}
+		}
 	}
 	if err := w.wall.Verify(t.Context(), exec(w.conn), "leads", "nothing"); err == nil {
 		t.Error("Verify of a table that is not there = nil, want an error")
