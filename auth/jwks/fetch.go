@@ -26,7 +26,8 @@ const (
 type fetcher struct {
 	client  *http.Client
 	hosts   map[string]bool
-	keysURL string // empty where it has to be discovered
+	start   *url.URL // of the keys or the issuer
+	keysURL string   // empty where it has to be discovered
 	issuer  string
 }
 
@@ -35,6 +36,7 @@ func (f *fetcher) init(start string, opts Options) error {
 	if err != nil {
 		return errors.New("the URL is malformed")
 	}
+	f.start = u
 	f.hosts = map[string]bool{strings.ToLower(u.Host): true}
 	for _, h := range opts.Hosts {
 		if named, err := url.Parse("https://" + h); err != nil || h == "" || named.Host != h {
@@ -122,15 +124,11 @@ func otherUse(err error) bool { return errors.Is(err, jwk.ErrUse) }
 
 // discover returns where the keys of the issuer are.
 func (f *fetcher) discover(ctx context.Context) (string, error) {
-	issuer := strings.TrimSuffix(f.issuer, "/")
-	body, err := f.get(ctx, issuer+"/.well-known/openid-configuration")
+	origin, path := f.start.Scheme+"://"+f.start.Host, strings.TrimSuffix(f.start.EscapedPath(), "/")
+	body, err := f.get(ctx, origin+path+"/.well-known/openid-configuration")
 	if e, ok := errors.AsType[statusError](err); ok && e.status < http.StatusInternalServerError {
-		u, malformed := url.Parse(issuer)
-		if malformed != nil {
-			return "", malformed
-		}
 		// RFC 8414, section 3.1, has the issuer's path last.
-		body, err = f.get(ctx, u.Scheme+"://"+u.Host+"/.well-known/oauth-authorization-server"+u.EscapedPath())
+		body, err = f.get(ctx, origin+"/.well-known/oauth-authorization-server"+path)
 	}
 	if err != nil {
 		return "", err
