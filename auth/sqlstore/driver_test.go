@@ -54,7 +54,7 @@ type conn struct{ e *engine }
 func (c conn) Prepare(string) (driver.Stmt, error) { return nil, errors.New("engine: prepared") }
 func (c conn) Begin() (driver.Tx, error)           { return nil, errors.New("engine: no context") }
 func (c conn) Close() error                        { return nil }
-func (c conn) Commit() error { return c.e.note(context.Background(), "commit") }
+func (c conn) Commit() error                       { return c.e.note(context.Background(), "commit") }
 
 func (c conn) Rollback() error { return c.e.note(context.Background(), "rollback") }
 
