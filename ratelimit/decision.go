@@ -18,8 +18,9 @@ type Decision struct {
 	// [Options] decided.
 	Degraded bool
 
-	// Policy names the policy described. It is empty if none was applied:
-	// every request passes, or none does, while the store is down.
+	// Policy names the policy described. It is empty if there is none to
+	// describe: none but shadows applies to the request, or the store is down
+	// and [Options] let everything or nothing pass.
 	Policy string
 
 	// Shadowed names the first policy with [Policy.Shadow] that would have

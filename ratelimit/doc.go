@@ -55,5 +55,7 @@
 // # Concurrency
 //
 // A [Limiter] and a [Memory] are immutable from outside and safe for concurrent
-// use. Concurrent requests never get more out of a bucket than it holds.
+// use. Concurrent requests never get more out of a bucket than it holds. The funcs
+// of [Options] and of a [Policy] are called on the requests' goroutines, many at
+// once.
 package ratelimit

@@ -84,7 +84,8 @@ type Limiter struct {
 }
 
 // New returns a Limiter that counts requests in store under key. It fails if
-// store or key is nil, if a policy is not valid, or if the store cannot keep it.
+// store or key is nil, if an option is out of range, if a policy is not valid (see
+// [Rate.Validate]) or has the name of another, or if the store cannot keep it.
 func New(store Store, key KeyFunc, opts Options) (*Limiter, error) {
 	memory, inMemory := store.(*Memory)
 	if store == nil || key == nil || inMemory && memory == nil {

@@ -32,7 +32,8 @@ const (
 // than fit are in debt at once, a new key takes over the slot with the least
 // debt of 32, debt included, so that flooding the store with keys never gets
 // anybody a fresh bucket sooner than waiting would. It costs those who come new
-// in such a flood some of their burst.
+// in such a flood some of their burst, and all of it if every bucket is empty:
+// state more keys than can be kept in debt, a million take 32 MB.
 //
 // Time is monotonic: setting the wall clock changes no bucket. Keys are hashed
 // with a random seed to 64 bits; two of them share a bucket with a probability

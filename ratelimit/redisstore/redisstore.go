@@ -63,9 +63,9 @@ import (
 //go:embed script.lua
 var script string
 
-// Do sends one command and returns the reply, an integer as int64. An error of
-// the server has to keep its text, which starts with its code (NOSCRIPT). Do has
-// to be safe for concurrent use.
+// Do sends one command and returns the reply, an integer as int64 and an array as
+// []any. An error of the server has to keep its text, which starts with its code
+// (NOSCRIPT). Do has to be safe for concurrent use.
 type Do = func(ctx context.Context, args ...any) (any, error)
 
 // Options adjusts a [Store].

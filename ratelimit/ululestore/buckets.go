@@ -16,6 +16,10 @@ import (
 // gain bursts and header fields that a client can rely on: what they call
 // remaining can be sent now, and at the second that they call reset a whole limit
 // can. It is safe for concurrent use if the store is.
+//
+// What the drivers do is ulule's: a refusal has no Retry-After, and with a store that
+// can fail they need an error handler, because their own panics. The program in
+// examples/gin has both.
 type Buckets struct {
 	store ratelimit.Store
 	burst int

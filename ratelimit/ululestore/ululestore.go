@@ -17,9 +17,11 @@
 //
 // # Atomicity
 //
-// In a [Store] a request of cost 1 is one atomic increment. A greater cost is looked up first,
-// so that a refusal takes nothing; two of them that race for the last of a window
-// may both be refused, and neither is ever admitted above the limit.
+// In a [Store] a request of cost 1 is one atomic increment, which a window counts
+// also when it refuses: what is given back after refusals may be of no use before
+// its end. A greater cost is looked up first, so that a refusal takes nothing; two
+// of them that race for the last of a window may both be refused, and neither is
+// ever admitted above the limit.
 package ululestore
 
 import (
