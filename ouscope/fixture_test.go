@@ -101,6 +101,13 @@ func newService(t testing.TB, grants map[string]string, opts ouscope.Options) *s
 
 func serviceOn(t testing.TB, dir *directory, opts ouscope.Options) *service {
 	t.Helper()
+	s := serviceOnDirectory(t, dir, opts)
+	s.dir = dir
+	return s
+}
+
+func serviceOnDirectory(t testing.TB, dir ouscope.Directory, opts ouscope.Options) *service {
+	t.Helper()
 	if opts.Implies == nil {
 		opts.Implies = roles
 	}
@@ -116,7 +123,7 @@ func serviceOn(t testing.TB, dir *directory, opts ouscope.Options) *service {
 	mux.Handle("/org-units/active", scoper.ActiveHandler())
 	mux.Handle("/scope", scoper.Handler(http.HandlerFunc(tellScope)))
 	mux.Handle("/editors", scoper.Require("editor")(http.HandlerFunc(tellScope)))
-	return &service{scoper, dir, mux}
+	return &service{scoper: scoper, mux: mux}
 }
 
 // tellScope answers with the active unit and the units of the scope.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // IDs returns the ids of all units in the scope, sorted, for query builders and
@@ -57,14 +58,14 @@ func (s Scope) SQL(dialect, column string, firstPlaceholder int) (string, []any)
 		if single {
 			return column + " = ?", []any{list.ids[0]}
 		}
-		return column + " IN (SELECT value FROM json_each(?))", []any{list.json}
+		return column + " IN (SELECT value FROM json_each(?))", []any{list.json()}
 	case "mysql":
 		// A JSON_TABLE column and the collation make the comparison bytewise
 		// whatever the column's own collation is.
 		if single {
 			return column + " = ? COLLATE utf8mb4_bin", []any{list.ids[0]}
 		}
-		return column + " IN (SELECT ou.id FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) COLLATE utf8mb4_bin PATH '$')) AS ou)", []any{list.json}
+		return column + " IN (SELECT ou.id FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) COLLATE utf8mb4_bin PATH '$')) AS ou)", []any{list.json()}
 	}
 	return never, nil
 }
@@ -73,8 +74,8 @@ func (s Scope) SQL(dialect, column string, firstPlaceholder int) (string, []any)
 // so that a request allocates none of it.
 type idList struct {
 	ids   []string
-	boxed any // ids
-	json  any // ids as a JSON array in a string
+	boxed any        // ids
+	json  func() any // ids as a JSON array in a string
 }
 
 // makeList lists the units of the scope. Most scopes are one unit's subtree or
@@ -91,9 +92,18 @@ func (s *scope) makeList() *idList {
 	if l, ok := s.tree.lists.Load(only); ok {
 		return l.(*idList)
 	}
-	l, _ := s.tree.lists.LoadOrStore(only, s.tree.list(spans))
+	made := s.tree.list(spans)
+	if s.tree.listed.Add(int64(len(made.ids))) > keepPerUnit*int64(len(s.tree.units)) {
+		return made
+	}
+	l, _ := s.tree.lists.LoadOrStore(only, made)
 	return l.(*idList)
 }
+
+// keepPerUnit bounds the ids in all lists that a tree keeps. A unit is in the
+// subtree of each unit above it: of few in an organization, of thousands in a tree
+// that somebody made to exhaust the memory.
+const keepPerUnit = 16
 
 func (t *tree) list(spans []span) *idList {
 	ids := make([]string, 0, size(spans))
@@ -103,10 +113,12 @@ func (t *tree) list(spans []span) *idList {
 		}
 	}
 	slices.Sort(ids)
-	text, err := json.Marshal(ids)
-	if err != nil {
-		// Strings always encode; if not, the empty list denies.
-		text = []byte("[]")
-	}
-	return &idList{ids: ids, boxed: ids, json: string(text)}
+	return &idList{ids: ids, boxed: ids, json: sync.OnceValue(func() any {
+		text, err := json.Marshal(ids)
+		if err != nil {
+			// Strings always encode; if not, the empty list denies.
+			text = []byte("[]")
+		}
+		return string(text)
+	})}
 }

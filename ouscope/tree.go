@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // A tree is an immutable snapshot of the units in use, numbered in pre-order:
@@ -19,6 +20,7 @@ type tree struct {
 	index  map[string]int32 // position by id
 	source []Unit           // what the tree was made of
 	lists  sync.Map         // span of a whole subtree or a single unit -> *idList
+	listed atomic.Int64     // ids in lists
 }
 
 const none = -1
