@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/ouscope"
 )
@@ -49,6 +51,48 @@ func TestForIsCheckedWhenItRuns(t *testing.T) {
 	if scope, err := s.scoper.For(t.Context(), "", ""); err == nil || scope.Contains("uk") {
 		t.Errorf("For without a subject = %v, %v, want an error", scope.IDs(), err)
 	}
+}
+
+// Work without a request leaves a trace, whatever comes of it.
+func TestForIsAudited(t *testing.T) {
+	t.Parallel()
+	var got []string
+	s := newService(t, map[string]string{"nightly": "reader uk"}, ouscope.Options{Audit: func(_ context.Context, subject, unit string, err error) {
+		got = append(got, fmt.Sprintf("%s at %q: %v", subject, unit, err))
+	}})
+	for _, of := range [][2]string{{"nightly", ""}, {"nightly", "uk"}, {"nightly", "us"}, {"", ""}, {"weekly", ""}} {
+		_, _ = s.scoper.For(t.Context(), of[0], of[1])
+	}
+	s.scope("nightly") // a request is none of its business
+	want := []string{
+		`nightly at "": <nil>`, `nightly at "uk": <nil>`, `nightly at "us": 403 forbidden: Choose an organizational unit first`,
+		` at "": 403 forbidden: Your roles do not permit this here`, `weekly at "": 403 forbidden: Your roles do not permit this here`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("audit mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// A system task has a name and roles of its own, and leaves a trace.
+func ExampleScoper_For_systemTask() {
+	dir := &directory{units: acme(), assignments: team(map[string]string{"nightly-report": "reader emea"})}
+	scoper, err := ouscope.New(dir, subject, ouscope.Options{Audit: func(_ context.Context, subject, unit string, err error) {
+		fmt.Println("audit:", subject, unit, err)
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	scope, err := scoper.For(context.Background(), "nightly-report", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	where, args := scope.SQL("postgres", "org_unit", 1)
+	fmt.Println("SELECT count(*) FROM leads WHERE", where, args)
+	// Output:
+	// audit: nightly-report  <nil>
+	// SELECT count(*) FROM leads WHERE org_unit = ANY($1) [[de emea uk]]
 }
 
 // A job goes on as its caller, with the grants of the time at which it runs.

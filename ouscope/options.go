@@ -1,6 +1,7 @@
 package ouscope
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -56,6 +57,12 @@ type Options struct {
 	// MissingStatus answers a request that needs an active unit where there is
 	// none: 403 or 400. If zero, 403.
 	MissingStatus int
+
+	// Audit is told of every scope that is made without a request
+	// ([Scoper.For]), or refused: who it is for, the unit that was asked for,
+	// if any, and the error. A system task is so called by its name each time
+	// it runs. If nil, nobody is told.
+	Audit func(ctx context.Context, subject, unit string, err error)
 
 	// CookieKeys keeps the choices of browsers in a signed cookie (HttpOnly,
 	// Secure, SameSite=Lax, Path=/) instead of Choices, so that each browser

@@ -23,6 +23,7 @@ type Scoper struct {
 	challenges   []string
 	missing      *apierror.Error
 	body         reflect.Type // of /org-units/active
+	audit        func(ctx context.Context, subject, unit string, err error)
 	directory    *cache
 }
 
@@ -59,6 +60,7 @@ func New(dir Directory, subject func(*http.Request) (string, bool), opts Options
 		challenges:   opts.Challenges,
 		missing:      missingChoice(opts.MissingStatus),
 		body:         bodyType(opts.ActiveField),
+		audit:        opts.Audit,
 	}
 	s.directory = newCache(dir, s, opts.CacheTTL)
 	return s, nil
@@ -124,10 +126,19 @@ func (s *Scoper) Resolve(r *http.Request) (Scope, error) {
 //   - a job goes on as the caller who started it, with the grants of the time
 //     at which it runs: For(ctx, scope.Subject(), scope.Active());
 //   - a system task has a subject of its own, whose roles stand in the
-//     directory like anybody's and can be revoked there.
+//     directory like anybody's and can be revoked there. [Options].Audit
+//     hears of each run.
 //
 // It fails as [Scoper.Resolve] does. The subject must not come from a client.
 func (s *Scoper) For(ctx context.Context, subject, unit string) (Scope, error) {
+	scope, err := s.scopeFor(ctx, subject, unit)
+	if s.audit != nil {
+		s.audit(ctx, subject, unit, err)
+	}
+	return scope, err
+}
+
+func (s *Scoper) scopeFor(ctx context.Context, subject, unit string) (Scope, error) {
 	if subject == "" {
 		return Scope{}, errMissingRole
 	}
