@@ -25,6 +25,7 @@
 //
 // Why the credentials were refused is told to [Options.Audit] and to the log of
 // [apierror.Recover], never to the caller. [RequireScope] and its kin answer 403.
+// A browser's preflight (CORS) carries no credentials: answer it in front of Require.
 //
 // # Which tokens are refused
 //

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"reflect"
@@ -70,9 +71,14 @@ func (o Options) Require(authenticators ...Authenticator) func(http.Handler) htt
 		if a == nil || reflect.ValueOf(a).Kind() == reflect.Pointer && reflect.ValueOf(a).IsNil() {
 			panic("auth: Require: an Authenticator is nil")
 		}
-		check, ours := a.(pointerAuthenticator)
-		if !ours {
-			check = byValue{a}
+		// By type and not by method: a type of somebody's own that embeds a JWT has
+		// its methods too, and the Authenticate that replaces one must not be passed by.
+		check, ours := pointerAuthenticator(byValue{a}), false
+		switch a := a.(type) {
+		case *Basic:
+			check, ours = a, true
+		case *JWT:
+			check, ours = a, true
 		}
 		g.entries = append(g.entries, &entry{authenticator: a, check: check, ours: ours, place: g.place(a)})
 	}
@@ -92,6 +98,9 @@ func (o Options) Require(authenticators ...Authenticator) func(http.Handler) htt
 // the tokens of one scheme apart is no business of the challenge.
 func (g *gate) place(a Authenticator) int {
 	challenge := a.Challenge(ErrNoCredentials)
+	if challenge == "" { // a scheme that has none, such as a cookie
+		return -1
+	}
 	scheme, _, _ := strings.Cut(challenge, " ")
 	for i, known := range g.challenges {
 		if other, _, _ := strings.Cut(known, " "); strings.EqualFold(scheme, other) {
@@ -128,6 +137,10 @@ type entry struct {
 	refusal       atomic.Pointer[refusal] // the last one: most are alike
 }
 
+// refusalKey is what an anonymous request that may pass carries: the 401 for those
+// further in who do not let it.
+type refusalKey struct{}
+
 type refusal struct {
 	err    error
 	answer *apierror.Error
@@ -156,7 +169,7 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	}
 	if g.opts.Optional && len(r.Header["Authorization"]) == 0 {
 		g.audit(r, nil)
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), refusalKey{}, g.anonymous)))
 		return
 	}
 	g.audit(r, ErrNoCredentials)
@@ -176,7 +189,9 @@ func (g *gate) refuse(e *entry, err error) *apierror.Error {
 		return last.answer
 	}
 	challenges := slices.Clone(g.challenges)
-	challenges[e.place] = e.authenticator.Challenge(err)
+	if e.place >= 0 {
+		challenges[e.place] = e.authenticator.Challenge(err)
+	}
 	answer := apierror.Unauthorized(challenges...).Wrap(err)
 	if e.ours {
 		e.refusal.Store(&refusal{err, answer})

@@ -189,3 +189,76 @@ func TestContext(t *testing.T) {
 		t.Errorf("Subject = %q, %v, want the innermost", s, ok)
 	}
 }
+
+// A type of one's own that embeds a JWT and replaces Authenticate is asked by that.
+type needsID struct{ *auth.JWT }
+
+func (n needsID) Authenticate(r *http.Request) (auth.Principal, error) {
+	p, err := n.JWT.Authenticate(r)
+	if err == nil && p.TokenID == "" {
+		return auth.Principal{}, errors.New("a token without jti")
+	}
+	return p, err
+}
+
+func TestEmbeddedAuthenticator(t *testing.T) {
+	t.Parallel()
+	w := serve(auth.Require(needsID{newJWT(t, auth.JWTOptions{})})(whoami), request("Bearer "+goodToken()))
+	if w.Code != 401 || w.Body.String() != unauthorized {
+		t.Errorf("answer = %d %s, want the 401 of one's own Authenticate", w.Code, w.Body)
+	}
+}
+
+// The 401 behind an optional Require offers the schemes of the service.
+func TestAnonymousRefusedFurtherIn(t *testing.T) {
+	t.Parallel()
+	basic, tokens := newBasic(t, auth.BasicOptions{Realm: "leads"}), newJWT(t, auth.JWTOptions{Realm: "leads"})
+	h := auth.Options{Optional: true}.Require(basic, tokens)(auth.RequireScope("write")(whoami))
+	w := serve(h, request())
+	want := []string{`Basic realm="leads", charset="UTF-8"`, `Bearer realm="leads"`}
+	if diff := cmp.Diff(want, w.Header()["Www-Authenticate"]); diff != "" || w.Code != 401 || w.Body.String() != unauthorized {
+		t.Errorf("answer = %d %s, challenges mismatch (-want +got):\n%s", w.Code, w.Body, diff)
+	}
+}
+
+// What can never work, or breaks the header, is refused when it is made.
+func TestMiddlewareRefusesAtConstruction(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]func(){
+		"no predicate":          func() { auth.RequireFunc("code", nil) },
+		"no scope":              func() { auth.RequireScope() },
+		"an empty scope":        func() { auth.RequireScope("") },
+		"two scopes in one":     func() { auth.RequireScope("read write") },
+		"a scope with a quote":  func() { auth.RequireScope(`a"b`) },
+		"a scope with line end": func() { auth.RequireScope("a\r\nX: y") },
+		"an empty role":         func() { auth.RequireRole("") },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+	if _, err := auth.NewBasic(must(auth.Clients()), auth.BasicOptions{MaxAddressFailures: 10}); err == nil {
+		t.Error("MaxAddressFailures without Address = nil error")
+	}
+}
+
+// A scheme without a challenge adds no empty field.
+type silent struct{}
+
+func (silent) Authenticate(*http.Request) (auth.Principal, error) {
+	return auth.Principal{}, auth.ErrNoCredentials
+}
+func (silent) Challenge(error) string { return "" }
+
+func TestNoEmptyChallenge(t *testing.T) {
+	t.Parallel()
+	w := serve(auth.Require(silent{}, newJWT(t, auth.JWTOptions{}))(whoami), request())
+	if diff := cmp.Diff([]string{`Bearer realm="api"`}, w.Header()["Www-Authenticate"]); diff != "" {
+		t.Errorf("challenges mismatch (-want +got):\n%s", diff)
+	}
+}
