@@ -154,7 +154,10 @@ func (c *claims) check(p *Principal, t *trusted, now time.Time, grace, leeway ti
 		return errClaimType
 	}
 	// Roles are not standard: a shape that is not known gives none.
-	p.Roles, _ = list(c.roles)
+	if roles, ok := list(c.roles); ok {
+		p.Roles = slices.Clip(roles)
+	}
+	p.Scopes = slices.Clip(p.Scopes) // what one request appends is not another's
 	return nil
 }
 
@@ -172,7 +175,7 @@ func (c *claims) meant(audiences []string) bool {
 // section 4.2) or of an array of strings, as some issuers have it.
 func words(text string) ([]string, bool) {
 	if v, ok := scan.String(text); ok {
-		return strings.Fields(v), true
+		return strings.FieldsFunc(v, func(r rune) bool { return r == ' ' }), true
 	}
 	return scan.Strings(text)
 }

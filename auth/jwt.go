@@ -28,8 +28,9 @@ type JWTOptions struct {
 	// 8192 bytes.
 	MaxSize int
 
-	// CacheSize is how many verified tokens are remembered, each with its
-	// claims: about a kilobyte as a rule. If zero, 10,000; if negative, none.
+	// CacheSize is about how many verified tokens are remembered, each with its
+	// claims: about a kilobyte as a rule, and 7 where they are as long as MaxSize
+	// allows. If zero, 10,000; if negative, none.
 	CacheSize int
 
 	// OnCache, if not nil, is told of each time that a token is looked up among
@@ -39,7 +40,8 @@ type JWTOptions struct {
 
 	// Revoked, if not nil, reports whether the principal's token was withdrawn:
 	// by its TokenID, Subject, ClientID or by being Issued before a moment. It
-	// is asked on every request. An error is answered with 503.
+	// is asked on every request. An error is answered with 503, or as it is if
+	// it is an [*apierror.Error].
 	Revoked func(ctx context.Context, p Principal) (bool, error)
 }
 

@@ -378,3 +378,105 @@ func TestKeyfunc(t *testing.T) {
 	failure, answer = nil, &ecKey().PublicKey
 	check("the key again", nil)
 }
+
+// What one request appends to its principal's roles does not show in another's.
+func TestAppendedRolesStayApart(t *testing.T) {
+	t.Parallel()
+	j := newJWT(t, auth.JWTOptions{})
+	field := "Bearer " + hs256(object{"alg": "HS256"}, with(goodClaims(), "roles", []string{"x", "y", "z"}, "scope", []string{"x", "y", "z"}))
+	p, q := must(j.Authenticate(request(field))), must(j.Authenticate(request(field)))
+	roles, scopes := append(p.Roles, "reader"), append(p.Scopes, "read")
+	_, _ = append(q.Roles, "admin"), append(q.Scopes, "write")
+	if roles[3] != "reader" || scopes[3] != "read" {
+		t.Errorf("roles and scopes became %v, %v", roles, scopes)
+	}
+}
+
+// Roles of a shape that is not known give none.
+func TestOddRolesGiveNone(t *testing.T) {
+	t.Parallel()
+	j := newJWT(t, auth.JWTOptions{})
+	for _, roles := range []any{[]any{"admin", 1}, []any{"admin", nil}, []any{"admin", object{"unit": "emea"}}} {
+		p := must(j.Authenticate(request("Bearer " + hs256(object{"alg": "HS256"}, with(goodClaims(), "roles", roles)))))
+		if len(p.Roles) > 0 {
+			t.Errorf("%v gives %v", roles, p.Roles)
+		}
+	}
+}
+
+// OAuth scopes are parted by spaces alone (RFC 6749, section 3.3).
+func TestScopesArePartedBySpaces(t *testing.T) {
+	t.Parallel()
+	j := newJWT(t, auth.JWTOptions{})
+	for _, scope := range []string{"read\tadmin", "read\nadmin", "read\u00a0admin", "read\u2028admin", "read\u0085admin"} {
+		p, err := j.Authenticate(request("Bearer " + hs256(object{"alg": "HS256"}, with(goodClaims(), "scope", scope))))
+		if err == nil && len(p.Scopes) > 1 {
+			t.Errorf("%q gives %q", scope, p.Scopes)
+		}
+	}
+}
+
+// The claims of a token as any are decoded like those as a map.
+func TestClaimsAsAny(t *testing.T) {
+	t.Parallel()
+	p := must(newJWT(t, auth.JWTOptions{}).Authenticate(request("Bearer " + goodToken())))
+	v, err := auth.Claims[any](p)
+	if m, ok := v.(map[string]any); !ok || m["sub"] != "alice" || err != nil {
+		t.Errorf("Claims[any] = %T %v, %v", v, v, err)
+	}
+}
+
+// A secret that the Keyfunc's own buffer no longer holds is good no longer.
+func TestKeyfuncBuffer(t *testing.T) {
+	t.Parallel()
+	buffer, fresh := append([]byte(nil), hmacKey...), []byte("another secret of 32 bytes, fine")
+	issuer := hmacIssuer()
+	issuer.Keys, issuer.Keyfunc = nil, func(*jwt.Token) (any, error) { return buffer, nil }
+	j := newJWT(t, auth.JWTOptions{}, issuer)
+	if _, err := j.Authenticate(request("Bearer " + goodToken())); err != nil {
+		t.Fatal(err)
+	}
+	copy(buffer, fresh)
+	if _, err := j.Authenticate(request("Bearer " + goodToken())); !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
+		t.Errorf("a token of the old secret = %v", err)
+	}
+	if _, err := j.Authenticate(request("Bearer " + forge(jwt.SigningMethodHS256, fresh, object{"alg": "HS256"}, goodClaims()))); err != nil {
+		t.Errorf("a token of the new one = %v", err)
+	}
+}
+
+// Revocation is asked of a token that was never seen, too.
+func TestRevokedAtFirstSight(t *testing.T) {
+	t.Parallel()
+	for name, size := range map[string]int{"cache": 0, "no cache": -1} {
+		j := newJWT(t, auth.JWTOptions{CacheSize: size, Revoked: func(_ context.Context, p auth.Principal) (bool, error) { return p.Subject == "alice", nil }})
+		for range 2 {
+			if _, err := j.Authenticate(request("Bearer " + goodToken())); err == nil {
+				t.Errorf("%s: a revoked token was accepted", name)
+			}
+		}
+	}
+}
+
+// The keys of a source do not widen what the issuer signs with, and secrets and
+// public keys do not mix there either.
+func TestMixedAlgorithmsWithASource(t *testing.T) {
+	t.Parallel()
+	issuer := hmacIssuer()
+	issuer.Keys, issuer.KeySource = nil, noKeys
+	issuer.Algorithms = []string{"RS256", "HS256"}
+	if _, err := auth.NewJWT(auth.JWTOptions{}, issuer); err == nil {
+		t.Error("NewJWT with HS256 and RS256 = nil error")
+	}
+	issuer.KeySource, issuer.Keyfunc = nil, func(*jwt.Token) (any, error) { return nil, nil }
+	if _, err := auth.NewJWT(auth.JWTOptions{}, issuer); err == nil {
+		t.Error("NewJWT with HS256 and RS256 and a Keyfunc = nil error")
+	}
+	// A set with a public key does not verify HS256.
+	set := must(auth.NewKeySet(auth.Key{Key: &rsaKey().PublicKey}))
+	issuer = hmacIssuer()
+	issuer.Keys, issuer.KeySource = nil, func(context.Context, string) (*auth.KeySet, error) { return set, nil }
+	if _, err := newJWT(t, auth.JWTOptions{}, issuer).Authenticate(request("Bearer " + goodToken())); err == nil {
+		t.Error("accepted")
+	}
+}

@@ -43,13 +43,13 @@ type rawClaims string
 func Claims[T any](p Principal) (T, error) {
 	var t T
 	switch c := p.claims.(type) {
-	case T:
-		return c, nil
-	case rawClaims:
+	case rawClaims: // before T, which may be any
 		if err := json.Unmarshal([]byte(c), &t); err != nil {
 			return *new(T), fmt.Errorf("auth: Claims: %w", err)
 		}
 		return t, nil
+	case T:
+		return c, nil
 	case nil:
 		return t, errors.New("auth: Claims: the principal has none")
 	default:

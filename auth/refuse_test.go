@@ -333,3 +333,39 @@ func TestLineEndsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestMoreTokensAreRefused(t *testing.T) {
+	t.Parallel()
+	j := newJWT(t, auth.JWTOptions{})
+	hs := object{"alg": "HS256"}
+	list := text(goodClaims())
+	for name, token := range map[string]string{
+		"enc":                       hs256(object{"alg": "HS256", "enc": "A128GCM"}, goodClaims()),
+		"c_hash":                    hs256(hs, with(goodClaims(), "c_hash", "x")),
+		"claim typ Offline":         hs256(hs, with(goodClaims(), "typ", "Offline")),
+		"claim typ Logout":          hs256(hs, with(goodClaims(), "typ", "Logout")),
+		"exp 2.6e11":                hs256(hs, strings.Replace(list, `"exp":`, `"exp":2.6e11,"x":`, 1)),
+		"exp -0":                    hs256(hs, strings.Replace(list, `"exp":`, `"exp":-0,"x":`, 1)),
+		"exp 0.0":                   hs256(hs, strings.Replace(list, `"exp":`, `"exp":0.0,"x":`, 1)),
+		"objects nested":            hs256(hs, strings.TrimSuffix(list, "}")+`,"x":`+strings.Repeat(`{"a":`, 40)+"1"+strings.Repeat("}", 40)+"}"),
+		"a carriage return":         forgeText(jwt.SigningMethodHS256, hmacKey, encode([]byte(text(hs))), "\r"+encode([]byte(list))),
+		"a pair of two high halves": hs256(hs, strings.TrimSuffix(list, "}")+`,"x":"\ud800\ud800"}`),
+		"aud with a number, first":  hs256(hs, with(goodClaims(), "aud", []any{1, audience})),
+	} {
+		if _, err := j.Authenticate(request("Bearer " + token)); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+// A signed token above the limit: it is the length that is refused.
+func TestSignedLongToken(t *testing.T) {
+	t.Parallel()
+	j := newJWT(t, auth.JWTOptions{})
+	if _, err := j.Authenticate(request("Bearer " + hs256(object{"alg": "HS256"}, with(goodClaims(), "x", strings.Repeat("x", 6000))))); err == nil {
+		t.Error("a token above 8 KiB was accepted")
+	}
+	if _, err := j.Authenticate(request("Bearer " + hs256(object{"alg": "HS256"}, with(goodClaims(), "x", strings.Repeat("x", 5000))))); err != nil {
+		t.Errorf("a token below it = %v", err)
+	}
+}
