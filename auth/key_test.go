@@ -4,11 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"math/big"
 	"strings"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/tenetkit/tenet/auth"
 )
 
@@ -62,5 +64,26 @@ func TestKeySetKeepsItsOwnSecret(t *testing.T) {
 	clear(secret)
 	if _, err := j.Authenticate(request("Bearer " + goodToken())); err != nil {
 		t.Errorf("Authenticate = %v", err)
+	}
+}
+
+// A KeySet is immutable, whatever becomes of the keys that it was made of.
+func TestKeySetKeepsItsOwnKeys(t *testing.T) {
+	t.Parallel()
+	ed := append(ed25519.PublicKey(nil), edKey().Public().(ed25519.PublicKey)...)
+	private := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	ec := private.PublicKey
+	j := newJWT(t, auth.JWTOptions{}, auth.Issuer{
+		URL: issuerURL, Audiences: []string{audience}, Algorithms: []string{"EdDSA", "ES256"}, Keys: []auth.Key{{ID: "1", Key: ed}, {ID: "2", Key: &ec}},
+	})
+	clear(ed)
+	ec = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)).PublicKey
+	for name, token := range map[string]string{
+		"EdDSA": forge(jwt.SigningMethodEdDSA, edKey(), object{"alg": "EdDSA"}, goodClaims()),
+		"ES256": forge(jwt.SigningMethodES256, private, object{"alg": "ES256"}, goodClaims()),
+	} {
+		if _, err := j.Authenticate(request("Bearer " + token)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -53,6 +53,14 @@ func (s *keyfuncSets) ask(f jwt.Keyfunc, h header) (*KeySet, error) {
 	if last, ok := s.sets[at]; ok && sameKeys(last.keys, keys) {
 		return last.set, nil
 	}
+	for i, k := range keys { // the caller may write over what it has returned
+		switch k := k.(type) {
+		case []byte:
+			keys[i] = bytes.Clone(k)
+		case ed25519.PublicKey:
+			keys[i] = ed25519.PublicKey(bytes.Clone(k))
+		}
+	}
 	set, err := keyfuncAnswer(h.alg, keys)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w: Keyfunc: %w", jwt.ErrTokenUnverifiable, err)

@@ -14,6 +14,10 @@ import (
 // An Issuer is somebody whose tokens are trusted. URL, Audiences, Algorithms and
 // one of Keys, KeySource and Keyfunc are required: each of them, left out, is a known way
 // to have foreign tokens accepted.
+//
+// What a token of the issuer says is believed: its subject, client id, OAuth scopes,
+// roles and org_unit. Where that is too much for a foreign one, take SubjectPrefix,
+// and grant roles to subjects instead of asking [RequireRole].
 type Issuer struct {
 	// URL is the iss claim, compared byte for byte: a trailing slash counts.
 	URL string
@@ -34,14 +38,16 @@ type Issuer struct {
 	// change: package auth/jwks fetches them. It is asked for every token, also
 	// one that was verified before, and so has to answer from memory as a rule.
 	// The kid, which may be empty, only tells that a key is missed. An error is
-	// answered with 503, since the caller may well be honest.
+	// answered with 503, since the caller may well be honest, or as it is if it
+	// is an [*apierror.Error].
 	KeySource func(ctx context.Context, kid string) (*KeySet, error)
 
 	// Keyfunc is a source of keys as golang-jwt's parser takes it, for those
 	// who have one. It is asked for every token, also one that was verified
-	// before, with a jwt.Token that has nothing but its Header (alg, kid, typ)
-	// and its Method. An error is a 401: it does not tell a key that is not
-	// known from an issuer that does not answer, as KeySource does.
+	// before, with a jwt.Token that has nothing but its Header (alg, kid, and
+	// typ in lower case) and its Method. An error is a 401, unless it is an
+	// [*apierror.Error]: it does not tell a key that is not known from an issuer
+	// that does not answer, as KeySource does.
 	Keyfunc jwt.Keyfunc
 
 	// AccessTokenOnly demands the type at+jwt (RFC 9068), which tells access

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"math/big"
 	"slices"
 	"sync"
 )
@@ -86,6 +87,7 @@ func prepare(k Key) (*Verifier, error) {
 		if err := checkRSA(key); err != nil {
 			return nil, err
 		}
+		p.key = &rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}
 		fits = func(a *Algorithm) bool { return a.family == familyRSA }
 	case *ecdsa.PublicKey:
 		if key == nil || key.Curve == nil {
@@ -96,7 +98,11 @@ func prepare(k Key) (*Verifier, error) {
 			return nil, errors.New("the key has no point")
 		}
 		// Bytes also checks that the point is on the curve.
-		if _, err := key.Bytes(); err != nil {
+		point, err := key.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		if p.key, err = ecdsa.ParseUncompressedPublicKey(key.Curve, point); err != nil {
 			return nil, err
 		}
 		curve := key.Curve.Params().Name
@@ -105,6 +111,7 @@ func prepare(k Key) (*Verifier, error) {
 		if len(key) != ed25519.PublicKeySize {
 			return nil, errors.New("an Ed25519 public key has 32 bytes")
 		}
+		p.key = ed25519.PublicKey(bytes.Clone(key))
 		fits = func(a *Algorithm) bool { return a.family == familyEd25519 }
 	default:
 		return nil, fmt.Errorf("a %T is no verification key", k.Key)
