@@ -33,8 +33,8 @@ type BasicOptions struct {
 	// Realm is shown in the challenge. If empty, api.
 	Realm string
 
-	// CacheSize is how many verified credentials are remembered, to spare the
-	// slow hash. If zero, 10,000; if negative, none.
+	// CacheSize is about how many verified credentials are remembered, to spare
+	// the slow hash. If zero, 10,000; if negative, none.
 	CacheSize int
 
 	// OnCache, if not nil, is told of each time that credentials with a slow
@@ -43,9 +43,11 @@ type BasicOptions struct {
 	OnCache func(hit bool)
 
 	// Decoy is the hash that is checked for ids that nobody has, so that they
-	// take as long to be refused as a wrong secret. If empty, it is the
-	// costliest of those seen so far. Set it where an attacker may be the first
-	// caller after a start.
+	// take as long to be refused as a wrong secret. If empty, it is the slow
+	// hashes of the costliest client seen so far. Set it where an attacker may
+	// be the first caller after a start. A client whose hashes cost less than
+	// the decoy is refused sooner, and so can be told from nobody: give all
+	// clients hashes of one kind.
 	Decoy string
 
 	// MaxHashes is how many slow hashes are computed at a time. If zero, one for
@@ -59,12 +61,14 @@ type BasicOptions struct {
 	// MaxFailures is how often a minute an address may fail for one client id,
 	// beyond which it is answered with 429. If zero, 300; if negative, there is
 	// no limit. A secret that was seen before, or whose hash is a fast one, is
-	// accepted all the same: nobody locks another out by failing.
+	// accepted all the same, so nobody at another address is locked out.
 	MaxFailures int
 
 	// Address returns the address of the caller, as a rule from what your
-	// proxies say. If nil, it is the remote end of the connection, which behind
-	// a proxy is one for all: then set it.
+	// proxies say; a port is passed over. If nil, it is the remote end of the
+	// connection, which behind a proxy is one for all: then set it, or one
+	// caller's failures are everybody's. Where it is empty or no address, as on
+	// a Unix socket, nothing is counted.
 	Address func(*http.Request) string
 
 	// MaxAddressFailures is how often a minute an address may fail, whatever
@@ -95,18 +99,22 @@ type Basic struct {
 }
 
 type decoy struct {
-	kind    phc.Kind
+	cost    int // of checking all secrets; zero if they are fast
 	secrets []Secret
 }
 
-// NewBasic returns an Authenticator for the clients. It fails if clients is nil
-// or an option is out of its bounds.
+// NewBasic returns an Authenticator for the clients. It fails if clients is nil,
+// for a Realm or a Decoy that cannot be used, for a negative MaxHashes or
+// MaxWaiting, and for MaxAddressFailures without Address.
 func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 	if clients == nil {
 		return nil, errors.New("auth: NewBasic: clients is nil")
 	}
 	if opts.MaxHashes < 0 || opts.MaxWaiting < 0 {
 		return nil, errors.New("auth: NewBasic: MaxHashes or MaxWaiting is negative")
+	}
+	if opts.MaxAddressFailures > 0 && opts.Address == nil {
+		return nil, errors.New("auth: NewBasic: MaxAddressFailures needs Address")
 	}
 	realm, err := httpauth.QuoteRealm(opts.Realm)
 	if err != nil {
@@ -133,7 +141,7 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 	if opts.Address != nil {
 		b.brakes.alone = newBrake(opts.MaxAddressFailures, defaultAddressFailures)
 	}
-	b.decoy.Store(&decoy{parsed.Kind, []Secret{{Hash: hash}}})
+	b.decoy.Store(&decoy{parsed.Cost(), []Secret{{Hash: hash}}})
 	b.scratch.New = func() any { return &basicScratch{} }
 	hashes := opts.MaxHashes
 	if hashes == 0 {
@@ -178,11 +186,17 @@ func (b *Basic) authenticate(r *http.Request) (*Principal, error) {
 	c := check{Basic: b, r: r, s: s, now: now, decoy: d, secrets: d.secrets}
 	reason := errNoClient
 	// A store may find ids by a collation of its own; here they are bytes.
-	if client.ID == id {
+	known := client.ID == id
+	secrets := client.Secrets
+	if !known {
+		secrets = d.secrets
+	}
+	live := slices.ContainsFunc(secrets, func(s Secret) bool { return s.live(now) })
+	switch {
+	case known && live:
+		c.secrets, c.good, reason = secrets, !client.Disabled, errDisabled
+	case known:
 		reason = errNoSecret
-		if slices.ContainsFunc(client.Secrets, func(s Secret) bool { return s.live(now) }) {
-			c.secrets, c.good, reason = client.Secrets, !client.Disabled, errDisabled
-		}
 	}
 	try := attempt{&b.brakes, r, id}
 	err = c.run(try)
@@ -190,12 +204,31 @@ func (b *Basic) authenticate(r *http.Request) (*Principal, error) {
 		return nil, err
 	}
 	switch {
-	case c.good && err == nil:
+	case c.good && err == nil && c.hash == "":
 		return client.principal(), nil
+	case c.good && err == nil:
+		return b.still(r.Context(), id, c.hash)
 	case c.good:
 		reason = err
 	}
 	return nil, try.failed(reason)
+}
+
+// still returns the client as it is after its secret was hashed, for which it may
+// have waited: who was withdrawn meanwhile is out.
+func (b *Basic) still(ctx context.Context, id, hash string) (*Principal, error) {
+	client, err := b.clients(ctx, id)
+	switch {
+	case err != nil:
+		return nil, unavailable(fmt.Errorf("auth: client %q: %w", id, err))
+	case client.ID != id:
+		return nil, errNoClient
+	case client.Disabled:
+		return nil, errDisabled
+	case !has(client.Secrets, hash, time.Now()):
+		return nil, errNoSecret
+	}
+	return client.principal(), nil
 }
 
 // basicScratch is the working memory of one check.

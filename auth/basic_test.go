@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ import (
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/auth"
 )
@@ -206,10 +209,8 @@ func TestRotationDuringAHash(t *testing.T) {
 	t.Parallel()
 	slow := string(must(bcrypt.GenerateFromPassword([]byte("something else"), 11)))
 	var reads atomic.Int32
-	read := make(chan struct{})
 	b := must(auth.NewBasic(func(context.Context, string) (auth.Client, error) {
 		if reads.Add(1) == 1 {
-			defer close(read)
 			return auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: slow}}}, nil
 		}
 		return auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: slow}, {Hash: bcryptHash()}}}, nil
@@ -220,7 +221,9 @@ func TestRotationDuringAHash(t *testing.T) {
 			t.Error("Authenticate before the rotation = nil, want an error")
 		}
 	})
-	<-read
+	for !auth.Hashing(b) {
+		runtime.Gosched()
+	}
 	for range 5 {
 		wg.Go(func() {
 			if _, err := b.Authenticate(request(basicField("bob", "open sesame"))); err != nil {
@@ -229,6 +232,45 @@ func TestRotationDuringAHash(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A client that is withdrawn while its secret waits for a hash is out, too.
+func TestWithdrawnDuringAHash(t *testing.T) {
+	t.Parallel()
+	good := auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: bcryptHash()}}}
+	tests := map[string]struct {
+		then auth.Client
+		err  error
+		want int
+	}{
+		"unchanged":        {then: good, want: 200},
+		"disabled":         {then: auth.Client{ID: "bob", Secrets: good.Secrets, Disabled: true}, want: 401},
+		"deleted":          {want: 401},
+		"another secret":   {then: auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: argonHash()}}}, want: 401},
+		"an ended secret":  {then: auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: bcryptHash(), NotAfter: time.Unix(1, 0)}}}, want: 401},
+		"with other roles": {then: auth.Client{ID: "bob", Secrets: good.Secrets, Roles: []string{"x"}}, want: 200},
+		"no answer":        {err: errors.New("down"), want: 503},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var reads atomic.Int32
+			b := must(auth.NewBasic(func(context.Context, string) (auth.Client, error) {
+				if reads.Add(1) == 1 {
+					return good, nil
+				}
+				return tt.then, tt.err
+			}, auth.BasicOptions{}))
+			var roles []string
+			w := serve(auth.Require(b)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				p, _ := auth.FromContext(r.Context())
+				roles = p.Roles
+			})), request(basicField("bob", "open sesame")))
+			if diff := cmp.Diff(tt.then.Roles, roles); diff != "" || w.Code != tt.want {
+				t.Errorf("answer = %d, want %d; roles mismatch (-want +got):\n%s", w.Code, tt.want, diff)
+			}
+		})
+	}
 }
 
 func TestRotationOfSecrets(t *testing.T) {

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"hash/maphash"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -65,7 +64,7 @@ func (b *brake) key(address, id string) uint64 {
 
 // wait returns how long the key has to wait before it may fail again, or zero.
 func (b *brake) wait(key uint64) time.Duration {
-	if b == nil {
+	if b == nil || key == 0 {
 		return 0
 	}
 	now := time.Since(b.start)
@@ -82,7 +81,7 @@ func (b *brake) wait(key uint64) time.Duration {
 
 // failed counts a failure of the key.
 func (b *brake) failed(key uint64) {
-	if b == nil {
+	if b == nil || key == 0 {
 		return
 	}
 	now := time.Since(b.start)
@@ -126,8 +125,11 @@ func (a attempt) keys() (both, alone uint64) {
 	address := ""
 	if a.brakes.address != nil {
 		address = network(a.brakes.address(a.r))
-	} else if host, _, err := net.SplitHostPort(a.r.RemoteAddr); err == nil {
-		address = network(host)
+	} else if pair, err := netip.ParseAddrPort(a.r.RemoteAddr); err == nil {
+		address = network(pair.Addr().String())
+	}
+	if address == "" {
+		return 0, 0 // without an address the brake would be on a client id alone
 	}
 	return a.brakes.both.key(address, a.id), a.brakes.alone.key(address, "")
 }
@@ -159,6 +161,9 @@ func (b *brakes) refused(both, alone uint64) error {
 // has them all.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
+	if pair, pairErr := netip.ParseAddrPort(address); pairErr == nil {
+		ip, err = pair.Addr(), nil // each connection has a port of its own
+	}
 	if err != nil {
 		return address
 	}

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -129,5 +130,48 @@ func TestOutdated(t *testing.T) {
 				t.Errorf("Outdated was called %d times, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+// Over a socket without an address nobody is braked: it would be by client id alone.
+func TestNoBrakeWithoutAnAddress(t *testing.T) {
+	t.Parallel()
+	for _, remote := range []string{"@", "", "/run/api.sock"} {
+		b := newBasic(t, auth.BasicOptions{}, auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: argonHash()}}})
+		h := auth.Require(b)(whoami)
+		for i := range 301 {
+			serve(h, from(remote, request(basicField("bob", fmt.Sprint("wrong", i)))))
+		}
+		if w := serve(h, from(remote, request(basicField("bob", "open sesame")))); w.Code != 200 {
+			t.Errorf("%q: bob's own secret is answered with %d after another's failures", remote, w.Code)
+		}
+	}
+}
+
+// An address with a port is that address.
+func TestBrakeLeavesThePortAside(t *testing.T) {
+	t.Parallel()
+	b := newBasic(t, auth.BasicOptions{MaxAddressFailures: 10, Address: func(r *http.Request) string { return r.RemoteAddr }})
+	for i := range 10 {
+		serve(auth.Require(b)(whoami), from(fmt.Sprint("192.0.2.1:", 1000+i), request(basicField(fmt.Sprint("id", i), "x"))))
+	}
+	if w := serve(auth.Require(b)(whoami), from("192.0.2.1:2000", request(basicField("id", "x")))); w.Code != 429 {
+		t.Errorf("failure 11 = %d, want 429", w.Code)
+	}
+}
+
+// Once braked, no slow hash is computed any more; even the right secret has to wait.
+func TestBrakeBeforeTheHash(t *testing.T) {
+	t.Parallel()
+	client := auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: argonHash()}}}
+	b := newBasic(t, auth.BasicOptions{MaxFailures: 3}, client)
+	h := auth.Require(b)(whoami)
+	for i := range 3 {
+		if w := serve(h, from("192.0.2.1:1", request(basicField("bob", fmt.Sprint(i))))); w.Code != 401 {
+			t.Fatalf("failure %d = %d", i, w.Code)
+		}
+	}
+	if w := serve(h, from("192.0.2.1:1", request(basicField("bob", "open sesame")))); w.Code != 429 {
+		t.Errorf("an unseen secret from a braked address = %d, want 429", w.Code)
 	}
 }

@@ -19,24 +19,26 @@ type check struct {
 	decoy   *decoy
 	secrets []Secret // the decoy if the client has none
 	good    bool     // whether the right secret lets the client in
+	hash    string   // the slow hash that was found to be the secret's just now
 }
 
 // run returns nil if the secret is one of those to check. What it costs does not
 // tell whether there is a client.
 func (c *check) run(try attempt) error {
 	slow := false
+	var sum phc.FastSum
 	for i := range c.secrets {
 		secret := &c.secrets[i]
 		if !secret.live(c.now) {
 			continue
 		}
-		fast, ok := phc.MatchesFast(secret.Hash, c.s.secret)
+		fast, ok := sum.MatchesFast(secret.Hash, c.s.secret)
 		if ok {
 			return nil
 		}
 		slow = slow || !fast
 	}
-	if !slow && c.decoy.kind == phc.SHA256 {
+	if !slow && c.decoy.cost == 0 {
 		return errWrongSecret
 	}
 	key := c.s.digest(c.digester)
@@ -52,7 +54,7 @@ func (c *check) run(try attempt) error {
 		secrets = c.decoy.secrets
 	}
 	basic, secret, now := c.Basic, c.s.secret, c.now // so that c stays off the heap
-	hash, err := basic.queue.do(c.r.Context(), flightKey(key, secrets), func() (string, error) { return basic.match(secrets, secret, now) })
+	hash, first, err := basic.queue.do(c.r.Context(), flightKey(key, secrets), func() (string, error) { return basic.match(secrets, secret, now) })
 	switch {
 	case errors.Is(err, phc.ErrFormat) && hash == "":
 		return fmt.Errorf("auth: client %q: wrong secret, and the %w", c.s.id, err)
@@ -64,8 +66,9 @@ func (c *check) run(try attempt) error {
 	if !c.good {
 		return nil // for the caller to refuse
 	}
+	c.hash = hash
 	c.verified.put(&key, hash)
-	if c.outdated != nil && phc.Outdated(hash) {
+	if first && c.outdated != nil && phc.Outdated(hash) {
 		c.outdated(c.r.Context(), string(c.s.id), hash, string(c.s.secret))
 	}
 	return nil
@@ -97,6 +100,7 @@ func (c *check) remembered(key *digest) bool {
 // match returns the slow hash that is the secret's, or "". It computes all of
 // them, so that the place of the right one does not show.
 func (b *Basic) match(secrets []Secret, secret []byte, now time.Time) (match string, broken error) {
+	cost := 0
 	for i := range secrets {
 		stored := &secrets[i]
 		h, err := phc.Parse(stored.Hash)
@@ -107,20 +111,29 @@ func (b *Basic) match(secrets []Secret, secret []byte, now time.Time) (match str
 		if h.Kind == phc.SHA256 || !stored.live(now) {
 			continue
 		}
-		b.learn(h.Kind, stored.Hash)
+		cost += h.Cost()
 		if h.Matches(secret) && match == "" {
 			match = stored.Hash
 		}
 	}
+	b.learn(cost, secrets, now)
 	return match, broken
 }
 
-// learn makes the hash the decoy if it is costlier than the one at hand.
-func (b *Basic) learn(kind phc.Kind, hash string) {
+// learn makes the slow hashes the decoy if together they cost more than those at
+// hand: a client with two secrets is to be no slower than nobody.
+func (b *Basic) learn(cost int, secrets []Secret, now time.Time) {
 	d := b.decoy.Load()
-	if b.learns && kind > d.kind {
-		b.decoy.CompareAndSwap(d, &decoy{kind, []Secret{{Hash: hash}}})
+	if !b.learns || cost <= d.cost {
+		return
 	}
+	learned := &decoy{cost: cost}
+	for i := range secrets {
+		if h, err := phc.Parse(secrets[i].Hash); err == nil && h.Kind != phc.SHA256 && secrets[i].live(now) {
+			learned.secrets = append(learned.secrets, Secret{Hash: secrets[i].Hash})
+		}
+	}
+	b.decoy.CompareAndSwap(d, learned)
 }
 
 // has reports whether the hash is still that of a live secret.

@@ -25,9 +25,10 @@ type Client struct {
 
 // A ClientFunc returns the client with the id. For an id that nobody has it
 // returns the zero Client and no error. An error means that the answer is not
-// known, and is answered with 503. It is called on every request, for callers
-// seen before too, so that a client that is withdrawn is out at once; a store
-// that is far away wants a cache of its own in front.
+// known, and is answered with 503, or as it is if it is an [*apierror.Error]. It is
+// called on every request, for callers seen before too, and again after a slow
+// hash, so that a client that is withdrawn is out at once; a store that is far away
+// wants a cache of its own in front.
 type ClientFunc func(ctx context.Context, id string) (Client, error)
 
 // Clients returns a ClientFunc over a list in memory. It fails if an id is empty,
@@ -86,8 +87,8 @@ func (c *Client) principal() *Principal {
 		Scheme:   schemeBasic,
 		Subject:  c.ID,
 		ClientID: c.ID,
-		Scopes:   c.Scopes,
-		Roles:    c.Roles,
+		Scopes:   slices.Clip(c.Scopes), // what one request appends is not another's
+		Roles:    slices.Clip(c.Roles),
 		Unit:     c.Unit,
 		claims:   c.Claims,
 	}

@@ -38,3 +38,20 @@ func NewDigest(fips bool) func(text string) string {
 		return string(sum[:])
 	}
 }
+
+// NewQueue returns a queue of so many hashes at a time and so many that wait.
+func NewQueue(hashes, waiting int) func(ctx context.Context, key byte, f func() (string, error)) (string, error) {
+	q := new(hashQueue)
+	q.init(hashes, waiting)
+	return func(ctx context.Context, key byte, f func() (string, error)) (string, error) {
+		hash, _, err := q.do(ctx, digest{key}, f)
+		return hash, err
+	}
+}
+
+// Hashing reports whether a slow hash is under way.
+func Hashing(b *Basic) bool {
+	b.queue.mu.Lock()
+	defer b.queue.mu.Unlock()
+	return len(b.queue.flights) > 0
+}

@@ -22,9 +22,10 @@ type hashQueue struct {
 }
 
 type flight struct {
-	done chan struct{}
-	hash string
-	err  error
+	done   chan struct{}
+	shared bool // under mu: whether others wait for it
+	hash   string
+	err    error
 }
 
 func (q *hashQueue) init(hashes, waiting int) {
@@ -35,33 +36,47 @@ func (q *hashQueue) init(hashes, waiting int) {
 
 // do returns what f returns, or what the call of f for the same key that is
 // under way returns. It is a 503 if too many other credentials wait.
-func (q *hashQueue) do(ctx context.Context, key digest, f func() (string, error)) (string, error) {
+func (q *hashQueue) do(ctx context.Context, key digest, f func() (string, error)) (hash string, first bool, err error) {
 	q.mu.Lock()
 	if other, ok := q.flights[key]; ok {
+		other.shared = true
 		q.mu.Unlock()
 		select {
 		case <-other.done:
-			return other.hash, other.err
+			return other.hash, false, other.err
 		case <-ctx.Done():
-			return "", unavailable(ctx.Err())
+			return "", false, unavailable(ctx.Err())
 		}
 	}
 	if len(q.flights) >= q.limit {
 		q.mu.Unlock()
-		return "", errBusy
+		return "", false, errBusy
 	}
 	mine := &flight{done: make(chan struct{}), err: errBusy} // if f panics
 	q.flights[key] = mine
 	q.mu.Unlock()
 	defer func() {
 		q.mu.Lock()
-		delete(q.flights, key)
+		if q.flights[key] == mine {
+			delete(q.flights, key)
+		}
 		q.mu.Unlock()
 		close(mine.done)
 	}()
-	// Others may wait for this one, so it does not end with its own caller.
-	q.slots <- struct{}{}
+	select {
+	case q.slots <- struct{}{}:
+	case <-ctx.Done():
+		// If nobody else waits for this one, its place is better given to another.
+		q.mu.Lock()
+		if !mine.shared {
+			delete(q.flights, key)
+			q.mu.Unlock()
+			return "", false, unavailable(ctx.Err())
+		}
+		q.mu.Unlock()
+		q.slots <- struct{}{}
+	}
 	defer func() { <-q.slots }()
 	mine.hash, mine.err = f()
-	return mine.hash, mine.err
+	return mine.hash, true, mine.err
 }

@@ -23,7 +23,7 @@ import (
 // ErrFormat is the error of [Parse].
 var ErrFormat = errors.New("hash is not $sha256$, $argon2id$, $pbkdf2-sha256$, $pbkdf2-sha512$ or bcrypt's, or out of bounds")
 
-// A Kind is a way to hash. They are ordered by what a check costs.
+// A Kind is a way to hash.
 type Kind uint8
 
 // The kinds. SHA256 is the only fast one.
@@ -153,6 +153,21 @@ func number(text, prefix string, most int) (int, bool) {
 	return n, n <= most
 }
 
+// Cost estimates how many microseconds a check takes: enough to tell which of two
+// hashes is the dearer.
+func (h *Hash) Cost() int {
+	switch h.Kind {
+	case PBKDF2:
+		return h.rounds / 4 * ((len(h.sum) + h.hash().Size() - 1) / h.hash().Size())
+	case Argon2id:
+		return int(h.memory) * h.rounds / 2
+	case Bcrypt:
+		cost, _ := bcrypt.Cost([]byte(h.text))
+		return 55 << cost
+	}
+	return 0
+}
+
 // Matches reports whether the hash is that of the secret. The time it takes does
 // not depend on how much of it is right.
 func (h *Hash) Matches(secret []byte) bool {
@@ -185,17 +200,27 @@ func Outdated(text string) bool {
 const fastPrefix = "$sha256$"
 
 // MatchesFast reports whether the hash is a $sha256$ one, and if so, whether it is
-// that of the secret. It allocates nothing.
-func MatchesFast(text string, secret []byte) (fast, ok bool) {
+// that of the secret, which has to be the same in every call. It allocates nothing.
+func (f *FastSum) MatchesFast(text string, secret []byte) (fast, ok bool) {
 	const size = len(fastPrefix) + 43
 	if len(text) != size || text[:len(fastPrefix)] != fastPrefix {
 		return false, false
 	}
-	sum := sha256.Sum256(secret)
-	var want, have [43]byte
-	base64Strict.Encode(want[:], sum[:])
+	if !f.done {
+		sum := sha256.Sum256(secret)
+		base64Strict.Encode(f.text[:], sum[:])
+		f.done = true
+	}
+	var have [43]byte
 	copy(have[:], text[len(fastPrefix):])
-	return true, subtle.ConstantTimeCompare(want[:], have[:]) == 1
+	return true, subtle.ConstantTimeCompare(f.text[:], have[:]) == 1
+}
+
+// A FastSum is what several $sha256$ hashes are compared with: it is computed once,
+// so that what a check takes hardly tells how many there are.
+type FastSum struct {
+	done bool
+	text [43]byte
 }
 
 // Fast returns the $sha256$ hash of a secret that nobody can guess.
