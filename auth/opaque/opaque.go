@@ -81,7 +81,7 @@ func New(prefix string, find FindFunc, opts Options) (*Tokens, error) {
 		return nil, errors.New("opaque: New: find is nil")
 	case prefix == "" || !sound(prefix):
 		return nil, fmt.Errorf("opaque: New: the prefix %q is empty or cannot begin a token", prefix)
-	case strings.HasPrefix(prefix, "ey"):
+	case strings.HasPrefix(prefix, "ey") || prefix == "e":
 		return nil, fmt.Errorf("opaque: New: the prefix %q is that of JSON Web Tokens", prefix)
 	}
 	return &Tokens{prefix, find, challenge}, nil

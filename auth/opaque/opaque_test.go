@@ -152,6 +152,7 @@ func TestNewRefuses(t *testing.T) {
 		"a line end":            {"pat\n", find, ""},
 		"a letter beyond ASCII": {"pät_", find, ""},
 		"that of JWTs":          {"eyJ", find, ""},
+		"the first of JWTs":     {"e", find, ""},
 		"no func":               {"pat_", nil, ""},
 		"a bad realm":           {"pat_", find, "a\nb"},
 	}
