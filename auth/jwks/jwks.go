@@ -21,11 +21,12 @@
 //     at most once in ten seconds, however many forged names come in. A key that
 //     was rotated in is good at once, or ten seconds later at the latest.
 //
-// Callers who need the same fetch share one, and those who name a key of a set
-// that is not too old never wait. A fetch that failed is repeated after ten seconds
+// Callers who need the same fetch share one, and nobody waits who names a key of a
+// set younger than [Options.Refresh]. A fetch that failed is repeated after ten seconds
 // at the earliest. Meanwhile the last set is good, for [Options.MaxStale], and
-// nobody waits who names a key in it; a token of another key is refused. Without any
-// set the caller gets a 503 with Retry-After, because it may well be honest.
+// nobody waits who names a key in it, unless the failure was longer ago than
+// [Options.Refresh]; a token of another key is refused. Without any set the caller
+// gets a 503 with Retry-After, because it may well be honest.
 //
 // Where tokens have no kid, or the issuer's keys no id, nothing tells that a key
 // is missed: the keys are tried one by one, and another one is found by the next
