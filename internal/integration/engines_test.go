@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,8 +16,28 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	_ "modernc.org/sqlite"
 )
+
+// TestMain runs the tests, or the process that a test has started this binary for.
+func TestMain(m *testing.M) {
+	// The driver would report every connection that a test breaks.
+	logging.Disable()
+	if text, ok := os.LookupEnv(overloadVariable); ok {
+		var o overload
+		err := json.Unmarshal([]byte(text), &o)
+		if err == nil {
+			err = o.run(os.Stdin, os.Stdout)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "overload:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
 
 // engineURL returns the address of an engine, or skips the test where the
 // environment does not name one.
