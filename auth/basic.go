@@ -155,6 +155,12 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 	return b, nil
 }
 
+func (*Basic) reasons() []error {
+	return []error{
+		httpauth.ErrSeveral, errBasicForm, errBasicText, errNoClient, errNoSecret, errDisabled, errWrongSecret,
+	}
+}
+
 // Challenge implements [Authenticator].
 func (b *Basic) Challenge(error) string { return b.challenge }
 

@@ -142,6 +142,14 @@ func unavailable(err error) error {
 	return apierror.Unavailable(time.Second).Wrap(err)
 }
 
+func (*JWT) reasons() []error {
+	return []error{
+		httpauth.ErrSeveral, errTooLong, errParts, errBase64, errHeaderJSON, errHeaderType, errHeaderName, errHeaderMember, errTyp,
+		errAlgorithm, errSignature, errRevoked, errClaimsJSON, errClaimName, errClaimType, errBound, errKind, errIssuer,
+		errAudience, errSubject, errNoExpiry, errExpired, errNotYet, errIssued,
+	}
+}
+
 // Challenge implements [Authenticator] with the error codes of RFC 6750.
 func (j *JWT) Challenge(err error) string { return j.challenge.For(err, ErrNoCredentials) }
 

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/tenetkit/tenet/apierror"
 )
@@ -40,6 +39,9 @@ type Authenticator interface {
 // copying a Principal that is remembered anyway.
 type pointerAuthenticator interface {
 	authenticate(r *http.Request) (*Principal, error)
+
+	// reasons are the errors of authenticate that are always the same.
+	reasons() []error
 }
 
 // Options adjusts [Require]. The zero value refuses every request without
@@ -73,19 +75,26 @@ func (o Options) Require(authenticators ...Authenticator) func(http.Handler) htt
 		}
 		// By type and not by method: a type of somebody's own that embeds a JWT has
 		// its methods too, and the Authenticate that replaces one must not be passed by.
-		check, ours := pointerAuthenticator(byValue{a}), false
+		check := pointerAuthenticator(byValue{a})
 		switch a := a.(type) {
 		case *Basic:
-			check, ours = a, true
+			check = a
 		case *JWT:
-			check, ours = a, true
+			check = a
 		}
-		g.entries = append(g.entries, &entry{authenticator: a, check: check, ours: ours, place: g.place(a)})
+		g.entries = append(g.entries, &entry{authenticator: a, check: check, place: g.place(a)})
 	}
 	if len(g.entries) == 0 {
 		panic("auth: Require: no Authenticator is given")
 	}
 	g.anonymous = apierror.Unauthorized(g.challenges...)
+	for _, e := range g.entries {
+		prepared := make(map[error]*apierror.Error)
+		for _, err := range e.check.reasons() {
+			prepared[err] = g.refuse(e, err)
+		}
+		e.prepared = prepared
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			g.serve(w, r, next)
@@ -121,6 +130,8 @@ func (b byValue) authenticate(r *http.Request) (*Principal, error) {
 	return &p, nil
 }
 
+func (byValue) reasons() []error { return nil }
+
 // gate is what one call of Require has prepared.
 type gate struct {
 	opts       Options
@@ -132,19 +143,13 @@ type gate struct {
 type entry struct {
 	authenticator Authenticator
 	check         pointerAuthenticator
-	ours          bool                    // so that its errors can be compared
-	place         int                     // of its challenge
-	refusal       atomic.Pointer[refusal] // the last one: most are alike
+	place         int                       // of its challenge
+	prepared      map[error]*apierror.Error // by reason; empty for somebody's own, whose errors may not be comparable
 }
 
 // refusalKey is what an anonymous request that may pass carries: the 401 for those
 // further in who do not let it.
 type refusalKey struct{}
-
-type refusal struct {
-	err    error
-	answer *apierror.Error
-}
 
 func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	for _, e := range g.entries {
@@ -185,16 +190,14 @@ func (g *gate) audit(r *http.Request, err error) {
 // refuse returns the 401 for credentials that the entry did not accept. Only the
 // challenge of its scheme says so.
 func (g *gate) refuse(e *entry, err error) *apierror.Error {
-	if last := e.refusal.Load(); last != nil && e.ours && last.err == err { //nolint:errorlint // the very same one
-		return last.answer
+	if len(e.prepared) > 0 {
+		if answer, ok := e.prepared[err]; ok {
+			return answer
+		}
 	}
 	challenges := slices.Clone(g.challenges)
 	if e.place >= 0 {
 		challenges[e.place] = e.authenticator.Challenge(err)
 	}
-	answer := apierror.Unauthorized(challenges...).Wrap(err)
-	if e.ours {
-		e.refusal.Store(&refusal{err, answer})
-	}
-	return answer
+	return apierror.Unauthorized(challenges...).Wrap(err)
 }
