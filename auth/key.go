@@ -30,8 +30,9 @@ type KeySet struct {
 // NewKeySet checks the keys and returns them as a set. It refuses an empty set,
 // RSA keys under 2048 bits, with an even exponent or one below 3 or with the
 // weakness known as ROCA, curves other than P-256, P-384 and P-521, points off
-// the curve, HMAC secrets shorter than the hash, an id that two keys share,
-// and secrets next to public keys: such a set was published by mistake.
+// the curve, Ed25519 points of small order, HMAC secrets shorter than the hash, an
+// id that two keys share, and secrets next to public keys: such a set was published
+// by mistake.
 func NewKeySet(keys ...Key) (*KeySet, error) {
 	list := make([]jws.Key, len(keys))
 	for i, k := range keys {

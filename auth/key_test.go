@@ -6,6 +6,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/hex"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -84,6 +86,35 @@ func TestKeySetKeepsItsOwnKeys(t *testing.T) {
 	} {
 		if _, err := j.Authenticate(request("Bearer " + token)); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// For an Ed25519 key of small order one signature is good for many messages.
+func TestSmallOrderKeys(t *testing.T) {
+	t.Parallel()
+	signature := append([]byte{1}, make([]byte, ed25519.SignatureSize-1)...) // R is the neutral point, S is 0
+	for _, text := range []string{
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	} {
+		for _, sign := range []byte{0, 0x80} {
+			key := ed25519.PublicKey(must(hex.DecodeString(text)))
+			key[31] |= sign
+			forged := 0
+			for i := range 200 {
+				if ed25519.Verify(key, fmt.Append(nil, i), signature) {
+					forged++
+				}
+			}
+			if _, err := auth.NewKeySet(auth.Key{Key: key}); err == nil || forged == 0 {
+				t.Errorf("NewKeySet of %x = %v, want an error; the signature is good for %d of 200 messages", key, err, forged)
+			}
 		}
 	}
 }

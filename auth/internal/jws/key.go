@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -111,6 +112,9 @@ func prepare(k Key) (*Verifier, error) {
 		if len(key) != ed25519.PublicKeySize {
 			return nil, errors.New("an Ed25519 public key has 32 bytes")
 		}
+		if smallOrder(key) {
+			return nil, errors.New("the Ed25519 key is a point of small order, for which anybody can sign")
+		}
 		p.key = ed25519.PublicKey(bytes.Clone(key))
 		fits = func(a *Algorithm) bool { return a.family == familyEd25519 }
 	default:
@@ -168,6 +172,26 @@ func (v *Verifier) ID() string { return v.id }
 
 // place returns where the algorithm is among those of the key, or -1.
 func (v *Verifier) place(a *Algorithm) int { return slices.Index(v.algorithms, a) }
+
+// smallOrders are the points of order 1, 2, 4 and 8 without their signs, those that
+// are not reduced included.
+var smallOrders = [...]string{
+	"0000000000000000000000000000000000000000000000000000000000000000",
+	"0100000000000000000000000000000000000000000000000000000000000000",
+	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+}
+
+// smallOrder reports whether R and S can be chosen so that they sign any eighth
+// message under the key, which ed25519.Verify leaves to its caller to rule out.
+func smallOrder(key ed25519.PublicKey) bool {
+	point := bytes.Clone(key)
+	point[len(point)-1] &= 0x7f
+	return slices.Contains(smallOrders[:], hex.EncodeToString(point))
+}
 
 // macState is an HMAC and the room for its result.
 type macState struct {
