@@ -54,6 +54,17 @@ func BenchmarkList25(b *testing.B) {
 	benchmark(b, leads, "GET", "/leads", "", 200)
 }
 
+// BenchmarkList25Cursors is BenchmarkList25 with cursors to both sides.
+func BenchmarkList25Cursors(b *testing.B) {
+	leads, _ := newLeads(b, resource.Options{Cursors: newPager(b, 1)})
+	for n := range 75 {
+		do(leads, editor, "POST", "/leads", fmt.Sprintf(`{"name":"Lead %d","email":"lead%d@example.com","value":%d.5,"active":true}`, n, n, n))
+	}
+	list, _ := listed(b, leads, editor, "")
+	b.Run("page", func(b *testing.B) { benchmark(b, leads, "GET", "/leads?page=2", "", 200) })
+	b.Run("cursor", func(b *testing.B) { benchmark(b, leads, "GET", "/leads?cursor="+list.NextCursor, "", 200) })
+}
+
 func BenchmarkListFilterSort(b *testing.B) {
 	leads := seeded(b, resource.Options{})
 	benchmark(b, leads, "GET", "/leads?filter=active=true&filter=value>=1&sort=-name", "", 200)

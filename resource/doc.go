@@ -34,7 +34,8 @@ type Doc struct {
 	DataKey    string
 	Page       paginate.Options
 	MaxBody    int64
-	MaxTotal   int // zero if totals are exact
+	MaxTotal   int  // zero if totals are exact
+	Cursors    bool // lists can be read by cursors
 
 	RequireMatch bool
 }
@@ -101,7 +102,7 @@ func (res *Resource[Row, Input]) Doc() Doc {
 	if doc.MaxBody = res.maxBody; doc.MaxBody == 0 {
 		doc.MaxBody = 1 << 20
 	}
-	doc.MaxTotal, doc.RequireMatch = res.opts.MaxTotal, res.opts.RequireMatch
+	doc.MaxTotal, doc.Cursors, doc.RequireMatch = res.opts.MaxTotal, res.opts.Cursors != nil, res.opts.RequireMatch
 	return doc
 }
 

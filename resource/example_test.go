@@ -2,6 +2,7 @@ package resource_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenetkit/tenet/paginate/keyset"
 	"github.com/tenetkit/tenet/resource"
 )
 
@@ -86,6 +88,53 @@ func Example_ifMatch() {
 	// Output:
 	// 200
 	// 412
+}
+
+// A list is read to its end by cursors, at the same cost at any depth. The first
+// answer has the total and a cursor; those behind it go on until there is none.
+func Example_cursors() {
+	secret := []byte("32 random bytes of all servers...") // from where other secrets come from
+	pager, err := keyset.New([][]byte{secret}, keyset.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	store, err := resource.NewMemory[Widget]("org_unit")
+	if err != nil {
+		log.Fatal(err)
+	}
+	widgets, err := resource.New[Widget, WidgetInput]("/widgets", store, resource.Options{
+		Scope: scopeFromRequest, Sort: []string{"price"}, Cursors: pager,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, body := range []string{`{"name":"Gear","price":3}`, `{"name":"Nut","price":1}`, `{"name":"Cog","price":2}`} {
+		do(widgets, editor, "POST", "/widgets", body)
+	}
+	for query := "?sort=-price&limit=2"; query != ""; {
+		var list struct {
+			Data       []Widget
+			Total      *int
+			NextCursor string `json:"next_cursor"`
+		}
+		if err := json.Unmarshal(do(widgets, editor, "GET", "/widgets"+query, "").Body.Bytes(), &list); err != nil {
+			log.Fatal(err)
+		}
+		for _, widget := range list.Data {
+			fmt.Println(widget.Name, widget.Price)
+		}
+		if query = ""; list.NextCursor != "" {
+			fmt.Println("there are more, of", *list.Total)
+			query = "?sort=-price&limit=2&cursor=" + list.NextCursor
+		}
+	}
+	fmt.Println(call(widgets, "GET", "/widgets?cursor=forged", ""))
+	// Output:
+	// Gear 3
+	// Cog 2
+	// there are more, of 3
+	// Nut 1
+	// 400 {"error":"bad_request","message":"cursor is not valid for this list, or no longer: start again without it","details":{"field":"cursor","code":"invalid"}}
 }
 
 // A store of one's own implements the operations that it has; the others are a

@@ -12,7 +12,7 @@ import (
 )
 
 // NewMemory returns a store that keeps its rows in memory, for tests, examples
-// and small sets. The unitField is the JSON name of the field with the row's
+// and small sets. Times are kept in microseconds. The unitField is the JSON name of the field with the row's
 // unit (org_unit), or "" for rows of an unscoped resource. It fails only if Row
 // lacks that field or the id.
 func NewMemory[Row any](unitField string) (Store[Row], error) {
@@ -22,6 +22,11 @@ func NewMemory[Row any](unitField string) (Store[Row], error) {
 		return nil, fmt.Errorf("resource: NewMemory: %w", err)
 	}
 	m := &memory[Row]{fields: fields, id: rowtype.Find(fields, "id"), name: unitField}
+	for _, f := range fields {
+		if f.Kind == rowtype.Time {
+			m.times = append(m.times, f)
+		}
+	}
 	if m.id == nil || m.id.Kind != rowtype.String || m.id.Nullable {
 		return nil, fmt.Errorf("resource: NewMemory: %v has no string with the JSON name %q", t, "id")
 	}
@@ -36,6 +41,7 @@ func NewMemory[Row any](unitField string) (Store[Row], error) {
 
 type memory[Row any] struct {
 	fields   []rowtype.Field
+	times    []rowtype.Field
 	id, unit *rowtype.Field
 	name     string
 
@@ -46,6 +52,9 @@ type memory[Row any] struct {
 
 // UnitField lets New compare the declarations.
 func (m *memory[Row]) UnitField() string { return m.name }
+
+// Cursors lets New see that List goes by [Query.After].
+func (m *memory[Row]) Cursors() bool { return true }
 
 func (m *memory[Row]) holds(scope Scope, row *Row) bool {
 	if scope == nil {
@@ -60,32 +69,52 @@ func (m *memory[Row]) List(ctx context.Context, scope Scope, q Query) ([]Row, in
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if byID(q.Sort) {
+	if byID(q) {
 		return m.inOrder(scope, q)
 	}
 	found := make([]*Row, 0, len(m.rows))
+	total := 0
+	order := m.ordered(q)
 	for i := range m.rows {
-		if m.holds(scope, &m.rows[i]) && m.fulfills(&m.rows[i], q.Filter) {
-			found = append(found, &m.rows[i])
+		row := &m.rows[i]
+		if !m.holds(scope, row) || !m.fulfills(row, q.Filter) {
+			continue
+		}
+		total++
+		if q.After == nil || order.follows(row, q) {
+			found = append(found, row)
 		}
 	}
-	m.sort(found, q.Sort)
+	slices.SortStableFunc(found, order.compare)
 	from := min(max(q.Offset, 0), len(found))
 	to := min(from+max(q.Limit, 0), len(found))
 	page := make([]Row, 0, to-from)
 	for _, row := range found[from:to] {
 		page = append(page, *row)
 	}
-	return page, len(found), nil
+	return page, total, nil
 }
 
-func byID(orders []Order) bool { return len(orders) == 1 && orders[0] == Order{Field: "id"} }
+// byID reports whether a list is in the order in which the rows are kept.
+func byID(q Query) bool {
+	return len(q.Sort) == 1 && q.Sort[0] == Order{Field: "id"} && !q.Back && (q.After == nil || q.NoTotal)
+}
 
 // inOrder is a list in the order in which the rows are kept.
 func (m *memory[Row]) inOrder(scope Scope, q Query) ([]Row, int, error) {
 	page := make([]Row, 0, min(max(q.Limit, 0), len(m.rows)))
-	total := 0
-	for i := range m.rows {
+	total, first := 0, 0
+	if len(q.After) > 0 {
+		id, _ := q.After[0].(string)
+		at, found := slices.BinarySearch(m.ids, id)
+		if first = at; found && !q.Inclusive {
+			first++
+		}
+	}
+	for i := first; i < len(m.rows); i++ {
+		if q.NoTotal && len(page) >= q.Limit {
+			break
+		}
 		if !m.holds(scope, &m.rows[i]) || !m.fulfills(&m.rows[i], q.Filter) {
 			continue
 		}
@@ -129,27 +158,51 @@ func holdsFor(value any, c Condition) bool {
 	return false
 }
 
-func (m *memory[Row]) sort(rows []*Row, orders []Order) {
-	fields := make([]*rowtype.Field, len(orders))
-	for i, o := range orders {
-		fields[i] = rowtype.Find(m.fields, o.Field)
+// ordering is the order in which a query reads rows.
+type ordering[Row any] struct {
+	fields []*rowtype.Field // nil where a store has no such field
+	orders []Order
+	back   bool
+}
+
+func (m *memory[Row]) ordered(q Query) ordering[Row] {
+	o := ordering[Row]{fields: make([]*rowtype.Field, len(q.Sort)), orders: q.Sort, back: q.Back}
+	for i, key := range q.Sort {
+		o.fields[i] = rowtype.Find(m.fields, key.Field)
 	}
-	slices.SortStableFunc(rows, func(a, b *Row) int {
-		for i, o := range orders {
-			f := fields[i]
-			if f == nil {
-				continue
-			}
-			order := rowtype.Compare(f.Value(reflect.ValueOf(a).Elem()), f.Value(reflect.ValueOf(b).Elem()))
-			if o.Desc {
-				order = -order
-			}
-			if order != 0 {
-				return order
-			}
+	return o
+}
+
+func (o ordering[Row]) compare(a, b *Row) int {
+	return o.keys(a, func(i int) any { return o.fields[i].Value(reflect.ValueOf(b).Elem()) })
+}
+
+// follows reports whether the row belongs behind the position of q.
+func (o ordering[Row]) follows(row *Row, q Query) bool {
+	order := o.keys(row, func(i int) any {
+		if i < len(q.After) {
+			return q.After[i]
 		}
-		return 0
+		return nil
 	})
+	return order > 0 || order == 0 && q.Inclusive
+}
+
+// keys compares the sort keys of a row with others.
+func (o ordering[Row]) keys(row *Row, other func(int) any) int {
+	v := reflect.ValueOf(row).Elem()
+	for i, key := range o.orders {
+		if o.fields[i] == nil {
+			continue
+		}
+		if order := rowtype.Compare(o.fields[i].Value(v), other(i)); order != 0 {
+			if key.Desc != o.back {
+				return -order
+			}
+			return order
+		}
+	}
+	return 0
 }
 
 // find returns the place of the row with the id in scope.
@@ -182,6 +235,7 @@ func (m *memory[Row]) Create(ctx context.Context, scope Scope, row Row) (Row, er
 		return row, ErrNotFound
 	}
 	id := reflect.ValueOf(&row).Elem().FieldByIndex(m.id.Index).String()
+	tidy(m.times, reflect.ValueOf(&row).Elem())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, taken := slices.BinarySearch(m.ids, id)
@@ -206,6 +260,7 @@ func (m *memory[Row]) Update(ctx context.Context, scope Scope, id string, change
 	if row, err = change(m.rows[at]); err != nil {
 		return row, err
 	}
+	tidy(m.times, reflect.ValueOf(&row).Elem())
 	m.rows[at] = row
 	return row, nil
 }

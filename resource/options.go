@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tenetkit/tenet/paginate"
+	"github.com/tenetkit/tenet/paginate/keyset"
 )
 
 // Options declares what a resource takes beside its types. Scope or Unscoped has
@@ -45,8 +46,8 @@ type Options struct {
 	// the unit in scope may do everything.
 	Roles Roles
 
-	// Params declares query parameters of the list beside page, limit, filter
-	// and sort. What a caller sends is decoded by the type of the example and
+	// Params declares query parameters of the list beside page, limit, cursor,
+	// filter and sort. What a caller sends is decoded by the type of the example and
 	// handed to the store in [Query.Params]; without Required it may be absent.
 	// Of a Field only Name, Description, Example and Required count here.
 	Params []Field
@@ -56,6 +57,26 @@ type Options struct {
 
 	// Page bounds page and limit.
 	Page paginate.Options
+
+	// Cursors makes the cursors of a list, by which it can be read to its end at
+	// the same cost at any depth, and without a row that appears twice or not
+	// at all because others come and go. The limit is that of Page. If nil,
+	// there are pages alone.
+	//
+	// The store has to go by [Query.After]; it says so by a method Cursors()
+	// bool, as [NewMemory] and package resource/sqlstore do. A type that embeds
+	// the interface [Store] hides that method, and has to have one too.
+	//
+	// With [keyset.Options.MaxAge] the cursors, and so the ETags of lists,
+	// differ from second to second. Rows whose sort keys have more than 4 KiB
+	// have no cursors: such a page has none, and an answer to a cursor that
+	// should have one is a 400 that names sort.
+	Cursors *keyset.Pager
+
+	// CursorTotals counts the list for answers to a cursor too. By default only
+	// pages have a total: a caller who reads a list to its end has it from the
+	// first answer, and counting each time would cost more than the rows.
+	CursorTotals bool
 
 	// MaxTotal is where counting the rows of a list may stop: a longer one has
 	// this as its total, with "total_capped":true, and no link to its last

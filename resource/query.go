@@ -21,12 +21,16 @@ type queries struct {
 	known   []string // parameters, sorted
 	fields  []string // that may be filtered, sorted
 	orders  []string // fields that may be sorted, sorted
+	cursors bool     // lists can be read by cursors
 	plain   Query    // what a query without filter and sort asks for
 }
 
 func newQueries(d *declaration, opts Options, own map[string]*rowtype.Field) queries {
-	q := queries{page: opts.Page, filters: d.filters, sorts: d.sorts, own: own}
+	q := queries{page: opts.Page, filters: d.filters, sorts: d.sorts, own: own, cursors: opts.Cursors != nil}
 	q.known = []string{"limit", "page"}
+	if q.cursors {
+		q.known = append(q.known, "cursor")
+	}
 	q.fields = slices.Sorted(slices.Values(opts.Filter))
 	q.orders = slices.Sorted(slices.Values(opts.Sort))
 	if len(q.fields) > 0 {
@@ -46,10 +50,18 @@ func newQueries(d *declaration, opts Options, own map[string]*rowtype.Field) que
 	return q
 }
 
+// asked is the page that a query asks for: by its number, or by a cursor.
+type asked struct {
+	paginate.Request
+	cursor   string
+	byCursor bool
+}
+
 // parse reads a raw query. The error is a 400 that names the parameter.
-func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
-	page, err := q.page.ParseQuery(rawQuery)
-	if err != nil {
+func (q *queries) parse(rawQuery string) (Query, asked, error) {
+	var page asked
+	var err error
+	if page.Request, err = q.page.ParseQuery(rawQuery); err != nil {
 		return Query{}, page, err
 	}
 	out := q.plain
@@ -57,7 +69,7 @@ func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
 	if rawQuery == "" {
 		return out, page, q.missing(nil)
 	}
-	sorted := false
+	sorted, byPage := false, false
 	for pair := range strings.SplitSeq(rawQuery, "&") {
 		if pair == "" {
 			continue
@@ -68,6 +80,12 @@ func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
 		}
 		switch {
 		case name == "page" || name == "limit": // read above
+			byPage = byPage || name == "page"
+		case name == "cursor" && q.cursors:
+			if page.byCursor {
+				return Query{}, page, apierror.BadRequest("cursor", "duplicate", "cursor must be given only once")
+			}
+			page.cursor, page.byCursor = value, true
 		case name == "filter" && len(q.fields) > 0:
 			c, err := q.condition(value)
 			if err != nil {
@@ -93,6 +111,9 @@ func (q *queries) parse(rawQuery string) (Query, paginate.Request, error) {
 		default:
 			return Query{}, page, q.unknown(name, value)
 		}
+	}
+	if page.byCursor && byPage {
+		return Query{}, page, errBoth
 	}
 	return out, page, q.missing(out.Params)
 }
@@ -194,7 +215,8 @@ var samples = map[rowtype.Kind]string{
 }
 
 // order reads the fields of a sort and appends the id, so that no two rows are
-// equal and pages never overlap.
+// equal and pages never overlap. It goes in the direction of the last field: then
+// one index over both serves the list up and down.
 func (q *queries) order(s string) ([]Order, error) {
 	var orders []Order
 	for name := range strings.SplitSeq(s, ",") {
@@ -213,7 +235,7 @@ func (q *queries) order(s string) ([]Order, error) {
 			return orders[:i+1], nil
 		}
 	}
-	return append(orders, Order{Field: "id"}), nil
+	return append(orders, Order{Field: "id", Desc: orders[len(orders)-1].Desc}), nil
 }
 
 func (q *queries) noField(parameter, name string, fields []string) error {

@@ -68,6 +68,8 @@ func TestFilterAndSort(t *testing.T) {
 		"null is not below":             {query: "filter=email<f&sort=name", want: "124578"},
 		"null comes first":              {query: "sort=email,name", want: "0369124578"},
 		"and last in descending order":  {query: "sort=-email,-name", want: "8754219630"},
+		"equal values by id":            {query: "sort=active", want: "1357902468"},
+		"in the last direction":         {query: "sort=-active", want: "8642097531"},
 		"by several fields":             {query: "sort=active,-value", want: "9753186420"},
 		"a number in another form":      {query: "filter=value=1.0e0", want: "2"},
 		"strings by their bytes":        {query: "filter=name>L9&sort=name", want: "0123456789"},
@@ -228,7 +230,10 @@ func FuzzQuery(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	leads := seeded(f, resource.Options{})
+	leads := seeded(f, resource.Options{Cursors: newPager(f, 1)})
+	list, _ := listed(f, leads, editor, "limit=3&page=2")
+	f.Add("limit=2&cursor=" + list.NextCursor)
+	f.Add("cursor=" + list.PrevCursor + "&page=2")
 	f.Fuzz(func(t *testing.T, query string) {
 		u, err := url.Parse("/leads")
 		if err != nil {
@@ -245,6 +250,13 @@ func FuzzQuery(f *testing.F) {
 			if err := json.Unmarshal(rec.Body.Bytes(), &list); err != nil {
 				t.Fatalf("GET ?%s = %s: %v", query, rec.Body, err)
 			}
+			values, err := url.ParseQuery(query)
+			if err != nil {
+				t.Errorf("GET ?%s was served, and does not decode", query)
+			}
+			if values.Has("cursor") {
+				list.Total = len(list.Data) // nobody has counted
+			}
 			if list.Data == nil || len(list.Data) > list.Limit || list.Total > 10 || len(list.Data) > list.Total || list.Limit > 100 {
 				t.Errorf("GET ?%s = %s, outside the contract", query, rec.Body)
 			}
@@ -255,12 +267,8 @@ func FuzzQuery(f *testing.F) {
 			if len(ids) != len(list.Data) {
 				t.Errorf("GET ?%s has a row twice: %s", query, rec.Body)
 			}
-			values, err := url.ParseQuery(query)
-			if err != nil {
-				t.Errorf("GET ?%s was served, and does not decode", query)
-			}
 			for name, given := range values {
-				if !slices.Contains([]string{"page", "limit", "filter", "sort"}, name) || name != "filter" && len(given) > 1 {
+				if !slices.Contains([]string{"page", "limit", "filter", "sort", "cursor"}, name) || name != "filter" && len(given) > 1 {
 					t.Errorf("GET ?%s was served with %s=%q", query, name, given)
 				}
 			}

@@ -42,8 +42,18 @@
 //
 // filter=value>=100 compares a declared field by one of = != > >= < <=; it may
 // be repeated, once per field and operator, and all have to hold.
-// sort=name,-created_at orders by declared fields and then by id. Other
-// parameters, and repeated ones, are a 400.
+// sort=name,-created_at orders by declared fields and then by id, in the direction
+// of the last of them. Other parameters, and repeated ones, are a 400.
+//
+// With [Options.Cursors] every list that has rows before or behind it says how
+// to go on, also a page, so that a caller starts with GET /leads?limit=25:
+//
+//	{"data":[...],"total":150,"page":1,"limit":25,"next_cursor":"AQx3..."}
+//
+// and sends cursor=AQx3... with the same filter, sort and parameters of its own;
+// anything else, another scope included, is a 400:
+//
+//	{"data":[...],"limit":25,"next_cursor":"AWe1...","prev_cursor":"Abb7..."}
 //
 // # Units
 //
@@ -142,12 +152,19 @@ func (res *Resource[Row, Input]) check(store any) error {
 		return errors.New("Options.Scope or Options.Unscoped is required")
 	case opts.Unscoped && (opts.Scope != nil || opts.Rescope != nil || opts.UnitField != "" || opts.Roles != Roles{}):
 		return errors.New("Options.Unscoped excludes Scope, Rescope, UnitField and Roles")
+	case opts.CursorTotals && opts.Cursors == nil:
+		return errors.New("Options.CursorTotals without Cursors has no effect")
 	case opts.MaxBody < 0 || opts.MaxTotal < 0 || opts.MaxImport < 0:
 		return errors.New("Options.MaxBody, MaxTotal and MaxImport must not be negative")
 	}
 	switch opts.DataKey {
-	case "total", "total_capped", "page", "limit":
+	case "total", "total_capped", "page", "limit", "next_cursor", "prev_cursor":
 		return fmt.Errorf("Options.DataKey: %q is a member of its own", opts.DataKey)
+	}
+	if opts.Cursors != nil {
+		if err := checkCursors(store); err != nil {
+			return err
+		}
 	}
 	// Stores that know their unit field have to mean the same one.
 	if s, ok := store.(interface{ UnitField() string }); ok {

@@ -146,9 +146,11 @@ func (res *Resource[Row, Input]) inScope(scope Scope, row reflect.Value) bool {
 }
 
 // tidy brings the times of a row from a store to UTC and microseconds.
-func (res *Resource[Row, Input]) tidy(row reflect.Value) {
-	for i := range res.times {
-		f := &res.times[i]
+func (res *Resource[Row, Input]) tidy(row reflect.Value) { tidy(res.times, row) }
+
+func tidy(times []rowtype.Field, row reflect.Value) {
+	for i := range times {
+		f := &times[i]
 		if !f.Nullable {
 			at := timeAt(row, f)
 			if at.Nanosecond()%1000 != 0 || at.Location() != time.UTC {

@@ -18,6 +18,13 @@ var ErrNotFound = errors.New("resource: no such row")
 // it: a nil scope, like one without units, has no rows. All methods are called
 // concurrently. They may return an [*apierror.Error], which is answered as it
 // is; a value that is taken, for example, as [apierror.Conflict].
+//
+// A store that goes by [Query.After], which [Options.Cursors] demands, says so by
+// a method Cursors() bool. In SQL the condition is that of package
+// paginate/keyset, with NullsFirst for every Nullable column that is not Desc:
+//
+//	req := keyset.Request{Limit: q.Limit - 1, Order: order, Values: q.After, Back: q.Back, Inclusive: q.Inclusive}
+//	where, tail, args := req.SQL("postgres", 1)
 type Lister[Row any] interface {
 	List(ctx context.Context, scope Scope, q Query) ([]Row, int, error)
 }
@@ -68,9 +75,26 @@ type Query struct {
 	Offset int
 	Limit  int
 
+	// After, if not nil, is the position that the page goes on from: what the
+	// fields of Sort have in some row, in the types of [Condition.Value], null
+	// as nil. Only rows that come later in the order are listed; the row itself
+	// may be gone. Offset is 0 then, and the total that of the whole list.
+	After []any
+
+	// Back asks for the rows before After instead, the nearest first: in the
+	// reverse of the order.
+	Back bool
+
+	// Inclusive asks for a row with just the values of After too.
+	Inclusive bool
+
 	// MaxTotal, if not zero, is where counting may stop: any total above it
 	// says that there are more.
 	MaxTotal int
+
+	// NoTotal says that nobody is told the total: List need not count, and may
+	// return anything for it.
+	NoTotal bool
 
 	// Params are the values of the parameters of [Options.Params] that were
 	// sent: string, bool, int64, float64 or time.Time. Stores of this module

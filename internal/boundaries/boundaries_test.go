@@ -23,14 +23,15 @@ var engines = map[string][]string{
 
 // siblings says which of our families a family may use beside itself and the
 // helpers in internal. Glue between the others is one func value in the
-// user's code.
+// user's code. A resource's lists are those of paginate and paginate/keyset: one
+// contract for pages and cursors, whoever serves them.
 var siblings = map[string][]string{
 	"apierror":  {},
 	"auth":      {"apierror"},
 	"ouscope":   {"apierror"},
 	"paginate":  {"apierror"},
 	"ratelimit": {"apierror"},
-	"resource":  {"apierror", "apierror/sqlerr", "apierror/validation", "paginate"},
+	"resource":  {"apierror", "apierror/sqlerr", "apierror/validation", "paginate", "paginate/keyset"},
 	"internal":  {"apierror"},
 }
 

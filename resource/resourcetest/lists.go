@@ -13,35 +13,40 @@ import (
 
 const listed = 60
 
-// lists compares the store with the one in memory.
-func (s suite[Row]) lists(t *testing.T, store resource.Store[Row]) {
+// fill adds rows of three units to the store and to a model in memory, and returns
+// a func that compares their lists.
+func (s suite[Row]) fill(t *testing.T, store resource.Store[Row]) (rows []Row, check func(resource.Scope, resource.Query)) {
+	t.Helper()
 	model, err := resource.NewMemory[Row](s.opts.UnitField)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rows []Row
 	for n := range listed {
-		row := s.opts.Row(id(n), [...]string{"a", "b", "c"}[n%3], n)
-		rows = append(rows, row)
+		rows = append(rows, s.opts.Row(id(n), [...]string{"a", "b", "c"}[n%3], n))
 	}
 	for _, n := range rand.Perm(listed) {
 		s.create(t, store, Scope("a", "b", "c"), rows[n])
 		s.create(t, model, Scope("a", "b", "c"), rows[n])
 	}
-	check := func(scope resource.Scope, q resource.Query) {
+	return rows, func(scope resource.Scope, q resource.Query) {
 		t.Helper()
 		want, wantTotal, _ := model.List(t.Context(), scope, q)
 		got, total, err := store.List(t.Context(), scope, q)
 		if err != nil {
 			t.Fatalf("List(%+v): %v", q, err)
 		}
-		if total != wantTotal {
+		if total != wantTotal && !q.NoTotal {
 			t.Errorf("List(%+v): total = %d, want %d", q, total, wantTotal)
 		}
 		if got, want := s.ids(t, got), s.ids(t, want); got != want {
 			t.Errorf("List(%+v) =\n%s, want\n%s", q, got, want)
 		}
 	}
+}
+
+// lists compares the store with the one in memory.
+func (s suite[Row]) lists(t *testing.T, store resource.Store[Row]) {
+	rows, check := s.fill(t, store)
 	for _, most := range []int{1, 19, 20, 30} {
 		q := resource.Query{Sort: []resource.Order{{Field: "id"}}, Limit: 5, MaxTotal: most}
 		_, total, err := store.List(t.Context(), Scope("a"), q)
@@ -80,24 +85,86 @@ func (s suite[Row]) lists(t *testing.T, store resource.Store[Row]) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		q := resource.Query{Limit: 1 + random.IntN(12), Offset: random.IntN(30)}
-		for _, i := range random.Perm(len(fields))[:random.IntN(min(3, len(fields)))] {
-			value := fields[i].Value(reflect.ValueOf(&rows[random.IntN(listed)]).Elem())
-			op := operators[random.IntN(len(operators))]
-			if fields[i].Kind == rowtype.Bool {
-				op = operators[random.IntN(2)]
-			}
-			if value != nil {
-				q.Filter = append(q.Filter, resource.Condition{Field: fields[i].Name, Op: op, Value: value})
-			}
-		}
-		for _, i := range random.Perm(len(fields))[:random.IntN(min(4, len(fields)))] {
-			if fields[i].Name != "id" {
-				q.Sort = append(q.Sort, resource.Order{Field: fields[i].Name, Desc: random.IntN(2) == 0})
-			}
-		}
-		q.Sort = append(q.Sort, resource.Order{Field: "id", Desc: random.IntN(2) == 0})
+		q := s.query(random, fields, rows)
+		q.Offset = random.IntN(30)
 		check(Scope("b", "c"), q)
+	}
+}
+
+// query returns a random query without a position.
+func (s suite[Row]) query(random *rand.Rand, fields []rowtype.Field, rows []Row) resource.Query {
+	operators := []string{"=", "!=", ">", ">=", "<", "<="}
+	q := resource.Query{Limit: 1 + random.IntN(12)}
+	for _, i := range random.Perm(len(fields))[:random.IntN(min(3, len(fields)))] {
+		value := fields[i].Value(reflect.ValueOf(&rows[random.IntN(listed)]).Elem())
+		op := operators[random.IntN(len(operators))]
+		if fields[i].Kind == rowtype.Bool {
+			op = operators[random.IntN(2)]
+		}
+		if value != nil {
+			q.Filter = append(q.Filter, resource.Condition{Field: fields[i].Name, Op: op, Value: value})
+		}
+	}
+	for _, i := range random.Perm(len(fields))[:random.IntN(min(4, len(fields)))] {
+		if fields[i].Name != "id" {
+			q.Sort = append(q.Sort, resource.Order{Field: fields[i].Name, Desc: random.IntN(2) == 0})
+		}
+	}
+	q.Sort = append(q.Sort, resource.Order{Field: "id", Desc: random.IntN(2) == 0})
+	return q
+}
+
+// positions compares what lists hold behind and before every row, and behind
+// places where there is none.
+func (s suite[Row]) positions(t *testing.T, store resource.Store[Row]) {
+	if c, ok := store.(interface{ Cursors() bool }); !ok || !c.Cursors() {
+		t.Skip("the store has no Cursors method that returns true")
+	}
+	rows, check := s.fill(t, store)
+	fields := s.fields(t)
+	random := rand.New(rand.NewPCG(3, 4))
+	after := func(q resource.Query, row func() *Row) []any {
+		position := make([]any, len(q.Sort))
+		for i, o := range q.Sort {
+			position[i] = rowtype.Find(fields, o.Field).Value(reflect.ValueOf(row()).Elem())
+		}
+		return position
+	}
+	anyRow := func() *Row { return &rows[random.IntN(listed)] }
+	for _, f := range fields {
+		for i := range 24 {
+			q := resource.Query{Limit: 5, Back: i&1 > 0, Inclusive: i&2 > 0, NoTotal: i%3 == 0, Sort: []resource.Order{{Field: f.Name, Desc: i&4 > 0}}}
+			if f.Name != "id" {
+				q.Sort = append(q.Sort, resource.Order{Field: "id", Desc: i&8 > 0})
+			}
+			row := anyRow()
+			q.After = after(q, func() *Row { return row })
+			check(Scope("a", "c"), q)
+			q.After = after(q, anyRow)
+			check(Scope("b"), q)
+		}
+	}
+	for range 300 {
+		q := s.query(random, fields, rows)
+		q.Back, q.Inclusive, q.NoTotal = random.IntN(2) == 0, random.IntN(2) == 0, random.IntN(2) == 0
+		row := anyRow()
+		if q.After = after(q, func() *Row { return row }); random.IntN(2) == 0 {
+			q.After = after(q, anyRow)
+		}
+		check(Scope("b", "c"), q)
+	}
+	for _, most := range []int{1, 30} {
+		q := resource.Query{Sort: []resource.Order{{Field: "id"}}, Limit: 5, MaxTotal: most, After: []any{id(listed / 2)}}
+		_, total, err := store.List(t.Context(), Scope("a"), q)
+		if exact := listed / 3; err != nil || total != exact && (exact <= most || total <= most) {
+			t.Errorf("List(%+v): total = %d, %v, want %d, or more than %d", q, total, err, exact, most)
+		}
+	}
+	for _, scope := range []resource.Scope{nil, Scope()} {
+		got, _, err := store.List(t.Context(), scope, resource.Query{Sort: []resource.Order{{Field: "id"}}, Limit: 5, After: []any{id(0)}})
+		if err != nil || len(got) != 0 {
+			t.Errorf("List behind a position without a scope = %d rows, %v, want none", len(got), err)
+		}
 	}
 }
 

@@ -9,7 +9,9 @@
 //	}
 //
 // What a list has to hold is worked out by the store of [resource.NewMemory],
-// over every field that can be compared, every operator and every order.
+// over every field that can be compared, every operator and every order. A store
+// with a method Cursors() bool that returns true is tested for
+// [resource.Query.After] too.
 package resourcetest
 
 import (
@@ -55,6 +57,7 @@ func TestStore[Row any](t *testing.T, opts Options[Row]) {
 		"a deleted row is gone":                         s.deleted,
 		"a canceled context ends every operation":       s.canceled,
 		"lists filter, sort, count and page":            s.lists,
+		"lists go on behind a position":                 s.positions,
 		"update and delete find no row, call nothing":   s.unknown,
 		"many callers at once leave every row complete": s.concurrent,
 	} {

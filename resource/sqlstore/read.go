@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/tenetkit/tenet/resource"
@@ -52,33 +53,73 @@ func (s *Store[Row]) List(ctx context.Context, scope resource.Scope, q resource.
 			return nil, 0, nil
 		}
 	}
-	from := " FROM " + quote(s.opts.Table) + " WHERE " + w.text.String()
+	if q.After != nil {
+		return s.listAfter(ctx, w, q)
+	}
+	text := "SELECT " + s.columns + s.from(w) + s.orderBy(q.Sort)
 	conditions := len(w.args)
-	text := "SELECT " + s.columns + from + s.orderBy(q.Sort) +
-		" LIMIT " + s.bind(w, int64(q.Limit)) + " OFFSET " + s.bind(w, int64(q.Offset))
+	text += " LIMIT " + s.bind(w, int64(q.Limit)) + " OFFSET " + s.bind(w, int64(q.Offset))
 	rows, err := s.query(ctx, s.db, text, w.args, q.Limit)
-	if err != nil {
-		return nil, 0, err
+	if err != nil || q.NoTotal {
+		return rows, 0, err
 	}
 	total := q.Offset + len(rows)
 	if len(rows) < q.Limit && (len(rows) > 0 || q.Offset == 0) {
 		return rows, total, nil // the last page
 	}
-	args := w.args[:conditions]
-	count := "SELECT count(*)" + from
-	if q.MaxTotal > 0 {
-		args = append(args, int64(q.MaxTotal)+1)
-		count = "SELECT count(*) FROM (SELECT 1" + from + " LIMIT " + s.placeholder(len(args)) + ") AS counted"
-	}
-	var counted int
-	err = s.db.QueryRowContext(ctx, count, args...).Scan(&counted)
+	w.args = w.args[:conditions]
+	counted, err := s.count(ctx, w, q.MaxTotal)
 	if err != nil {
-		return nil, 0, s.translate(ctx, err)
+		return nil, 0, err
 	}
 	if len(rows) > 0 {
 		counted = max(counted, total) // rows may have gone in between
 	}
 	return rows, counted, nil
+}
+
+func (s *Store[Row]) from(w *where) string {
+	return " FROM " + quote(s.opts.Table) + " WHERE " + w.text.String()
+}
+
+// listAfter lists the rows behind q.After.
+func (s *Store[Row]) listAfter(ctx context.Context, w *where, q resource.Query) ([]Row, int, error) {
+	stretches, tail, err := s.seek(q)
+	if err != nil {
+		return nil, 0, err
+	}
+	list := make([]Row, 0, min(max(q.Limit, 0), 100))
+	for _, part := range stretches {
+		condition, _, args := part.condition.SQL(s.opts.Dialect, len(w.args)+1)
+		if part.null != "" {
+			condition = quote(q.Sort[0].Field) + part.null + " AND " + condition
+		}
+		text := "SELECT " + s.columns + s.from(w) + " AND " + condition + " " + tail
+		rows, err := s.query(ctx, s.db, text, slices.Concat(w.args, args), q.Limit)
+		if err != nil {
+			return nil, 0, err
+		}
+		if list = append(list, rows[:min(len(rows), q.Limit-len(list))]...); len(list) >= q.Limit {
+			break
+		}
+	}
+	if q.NoTotal {
+		return list, 0, nil
+	}
+	total, err := s.count(ctx, w, q.MaxTotal)
+	return list, total, err
+}
+
+// count counts the rows that fulfill the condition, where most is above 0 to the
+// first above it.
+func (s *Store[Row]) count(ctx context.Context, w *where, most int) (counted int, err error) {
+	text, args := "SELECT count(*)"+s.from(w), w.args
+	if most > 0 {
+		args = append(slices.Clone(args), int64(most)+1)
+		text = "SELECT count(*) FROM (SELECT 1" + s.from(w) + " LIMIT " + s.placeholder(len(args)) + ") AS counted"
+	}
+	err = s.db.QueryRowContext(ctx, text, args...).Scan(&counted)
+	return counted, s.translate(ctx, err)
 }
 
 // compare appends a condition. It reports false for a field that the table does

@@ -28,6 +28,19 @@
 // FOR UPDATE on PostgreSQL, BEGIN IMMEDIATE on SQLite, where a busy_timeout in
 // the data source name lets writers wait for each other instead of failing.
 //
+// # Cursors
+//
+// A page behind a cursor ([resource.Options.Cursors]) is found by a condition on
+// the sort keys, without an OFFSET. What makes it, and the first page, cheap in a
+// large table is an index in the order of the list, which Migrate does not know
+// of; those over the id it makes itself:
+//
+//	CREATE INDEX leads_by_date ON leads (created_at, id)
+//	CREATE INDEX leads_by_email ON leads (email NULLS FIRST, id)  -- a column with nulls, on PostgreSQL
+//
+// It serves both directions. With the unit as its first column it serves callers
+// of one unit better, and those of several not at all.
+//
 // # Conflicts
 //
 // What the engine refuses because of the row is an [*apierror.Error] by the rules
@@ -181,14 +194,13 @@ func (s *Store[Row]) placeholder(n int) string {
 // resource mean the same field.
 func (s *Store[Row]) UnitField() string { return s.opts.Unit }
 
-// Execer is what [Store.Insert] writes through: [*sql.DB], [*sql.Tx] or
-// [*sql.Conn].
-type Execer interface {
+// execer is what all statements that return nothing go through.
+type execer = interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // querier is what all statements go through.
 type querier interface {
-	Execer
+	execer
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }

@@ -29,8 +29,9 @@ func (s *Store[Row]) unitOf(row *Row) string {
 const maxArgs = 8000
 
 // Insert adds rows as they are, with their ids, units and times, through tx,
-// many in a statement. It asks no scope: it is for seeds and migrations.
-func (s *Store[Row]) Insert(ctx context.Context, tx Execer, rows ...Row) error {
+// which is a [*sql.DB], [*sql.Tx] or [*sql.Conn], many in a statement. It asks no
+// scope: it is for seeds and migrations.
+func (s *Store[Row]) Insert(ctx context.Context, tx execer, rows ...Row) error {
 	batch := max(1, maxArgs/len(s.fields))
 	for len(rows) > 0 {
 		n := min(batch, len(rows))
