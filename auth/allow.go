@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/auth/internal/httpauth"
 )
 
 // RequireScope returns middleware that answers 403 with details.code
@@ -18,7 +19,7 @@ func RequireScope(scopes ...string) func(http.Handler) http.Handler {
 		panic("auth: RequireScope: no OAuth scope is given")
 	}
 	for _, s := range scopes {
-		if !validScope(s) {
+		if !httpauth.ValidScope(s) {
 			panic(fmt.Sprintf("auth: RequireScope: %q is no OAuth scope", s))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenetkit/tenet/auth/internal/httpauth"
 	"github.com/tenetkit/tenet/auth/internal/phc"
 )
 
@@ -50,7 +51,7 @@ func Clients(list ...Client) (ClientFunc, error) {
 			}
 		}
 		for _, scope := range c.Scopes {
-			if !validScope(scope) {
+			if !httpauth.ValidScope(scope) {
 				return nil, fmt.Errorf("auth: Clients: client %q: %q is no OAuth scope", c.ID, scope)
 			}
 		}
@@ -70,15 +71,6 @@ func checkID(id string) error {
 		return errors.New("an id has no colon")
 	}
 	return nil
-}
-
-func validScope(scope string) bool {
-	for _, c := range []byte(scope) {
-		if c < '!' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return scope != ""
 }
 
 // principal is the client as a caller.

@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/auth"
+	"github.com/tenetkit/tenet/auth/internal/httpauth"
 )
 
 // maxForm is more than any token request needs.
@@ -232,7 +233,7 @@ func cut(asked string, held []string) ([]string, error) {
 	}
 	var granted []string
 	for scope := range strings.SplitSeq(asked, " ") {
-		if !validScope(scope) {
+		if !httpauth.ValidScope(scope) {
 			return nil, errScopeText
 		}
 		if slices.Contains(held, scope) && !slices.Contains(granted, scope) {
@@ -245,17 +246,7 @@ func cut(asked string, held []string) ([]string, error) {
 	return granted, nil
 }
 
-// validScope follows the grammar of RFC 6749, section 3.3.
-func validScope(scope string) bool {
-	for _, c := range []byte(scope) {
-		if c < '!' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return scope != ""
-}
-
-func malformed(scope string) bool { return !validScope(scope) }
+func malformed(scope string) bool { return !httpauth.ValidScope(scope) }
 
 // join returns the scopes as a token has them. One that is malformed is left out:
 // with a space in it, it would become two that nobody granted.

@@ -64,6 +64,17 @@ func QuoteRealm(realm string) (string, error) {
 	return `"` + realm + `"`, nil
 }
 
+// ValidScope reports whether text is one OAuth scope (RFC 6749, section 3.3), which
+// several in a row, or one that ends a quoted string, are not.
+func ValidScope(text string) bool {
+	for _, c := range []byte(text) {
+		if c < '!' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return text != ""
+}
+
 // A Challenge is the WWW-Authenticate field of the Bearer scheme, with the error
 // codes of RFC 6750, section 3.1.
 type Challenge struct{ none, request, token string }
