@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net/http/httptest"
@@ -130,6 +131,103 @@ func TestClientsMigrateAtOnce(t *testing.T) {
 		wg.Wait()
 		if err := store.Put(t.Context(), auth.Client{ID: "a"}); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Writers of one client wait for each other, in whatever order they come.
+func TestWritersOfOneClientDoNotDeadlock(t *testing.T) {
+	onEngines(t, func(t *testing.T, dialect string, db *sql.DB) {
+		store, ctx := clientStore(t, dialect, db), t.Context()
+		_, first := auth.GenerateSecret()
+		_, second := auth.GenerateSecret()
+		var wg sync.WaitGroup
+		for _, write := range map[string]func() error{
+			"Put": func() error {
+				return store.Put(ctx, auth.Client{ID: "a", Secrets: []auth.Secret{{Hash: first}, {Hash: second}}})
+			},
+			"Delete": func() error { return store.Delete(ctx, "a") },
+			"Rotate": func() error {
+				_, hash := auth.GenerateSecret()
+				if err := store.Rotate(ctx, "a", hash, time.Minute); err != nil && !errors.Is(err, sql.ErrNoRows) {
+					return err
+				}
+				return nil
+			},
+		} {
+			wg.Go(func() {
+				for range 200 {
+					if err := write(); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// Where the columns have a collation of their own, BOB is not bob all the same.
+func TestClientIDsAreBytesUnderAnyCollation(t *testing.T) {
+	onEngines(t, func(t *testing.T, dialect string, db *sql.DB) {
+		store, ctx := clientStore(t, dialect, db), t.Context()
+		schema := []string{
+			"CREATE COLLATION IF NOT EXISTS nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+			"ALTER TABLE auth_secrets DROP CONSTRAINT auth_secrets_client_fkey",
+			"ALTER TABLE auth_clients ALTER COLUMN id TYPE text COLLATE nocase",
+			"ALTER TABLE auth_secrets ALTER COLUMN client TYPE text COLLATE nocase",
+		}
+		if dialect == "sqlite" {
+			schema = []string{
+				"DROP TABLE auth_secrets",
+				"DROP TABLE auth_clients",
+				"CREATE TABLE auth_clients (id text COLLATE NOCASE PRIMARY KEY, scopes text DEFAULT '[]', roles text DEFAULT '[]', unit text DEFAULT '', disabled integer DEFAULT 0)",
+				"CREATE TABLE auth_secrets (client text COLLATE NOCASE, hash text, not_after bigint)",
+			}
+		}
+		for _, statement := range schema {
+			if _, err := db.ExecContext(ctx, statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, hash := auth.GenerateSecret()
+		if err := store.Put(ctx, auth.Client{ID: "bob", Secrets: []auth.Secret{{Hash: hash}}}); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]string{"bob": "bob", "BOB": ""} {
+			if got, err := store.Client(ctx, id); err != nil || got.ID != want || len(got.Secrets) != len(want)/3 {
+				t.Errorf("Client(%q) = %+v, %v, want %q", id, got, err, want)
+			}
+		}
+	})
+}
+
+// A caller who has left gets its own error, and nothing is half written.
+func TestClientStoreHeedsTheContext(t *testing.T) {
+	onEngines(t, func(t *testing.T, dialect string, db *sql.DB) {
+		store := clientStore(t, dialect, db)
+		_, hash := auth.GenerateSecret()
+		_, other := auth.GenerateSecret()
+		want := auth.Client{ID: "a", Secrets: []auth.Secret{{Hash: hash}}}
+		if err := store.Put(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		for name, call := range map[string]func() error{
+			"Client": func() error { _, err := store.Client(gone, "a"); return err },
+			"Put":    func() error { return store.Put(gone, auth.Client{ID: "a"}) },
+			"Rotate": func() error { return store.Rotate(gone, "a", other, 0) },
+			"Delete": func() error { return store.Delete(gone, "a") },
+		} {
+			if err := call(); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s = %v, want context.Canceled", name, err)
+			}
+		}
+		got, err := store.Client(t.Context(), "a")
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("Client = %v, mismatch (-want +got):\n%s", err, diff)
 		}
 	})
 }
