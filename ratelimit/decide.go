@@ -177,7 +177,7 @@ func evaluate(ctx context.Context, b backend, buckets []bucket) (verdict, error)
 		s, wait, err := b.ask(ctx, in, v.allowed)
 		if err != nil {
 			if v.allowed {
-				b.undo(ctx, buckets[:i])
+				_, _ = undo(ctx, b, buckets[:i]) // the error before it is the one to tell
 			}
 			return verdict{}, err
 		}
@@ -199,7 +199,7 @@ func evaluate(ctx context.Context, b backend, buckets []bucket) (verdict, error)
 		if in := &buckets[i]; shadows && v.allowed && in.policy.Shadow {
 			_, wait, err := b.ask(ctx, in, true)
 			if err != nil {
-				b.undo(ctx, buckets)
+				_, _ = undo(ctx, b, buckets)
 				return verdict{}, err
 			}
 			if wait > 0 && v.shadowed < 0 {
@@ -247,11 +247,12 @@ func (b backend) giveBack(ctx context.Context, buckets []bucket) error {
 	return first
 }
 
-// undo gives back after an error, which may well be that the time was up.
-func (b backend) undo(ctx context.Context, buckets []bucket) {
+// undo gives back what was taken for a request that is refused after all, which may
+// well be because the time is up.
+func undo(ctx context.Context, b backend, buckets []bucket) (verdict, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.timeout)
 	defer cancel()
-	_ = b.giveBack(ctx, buckets) // the error before it is the one to tell
+	return verdict{}, b.giveBack(ctx, buckets)
 }
 
 // tighter reports whether in, in state s, lets fewer such requests follow than the

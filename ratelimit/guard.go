@@ -38,6 +38,7 @@ type guard struct {
 	timeout   time.Duration
 	instances int
 	onOutage  func(error)
+	closed    bool    // what the store does not answer in time is refused
 	local     *Memory // counts this process's share while the store is down; nil if it fails open or closed
 
 	start    time.Time
@@ -54,6 +55,7 @@ func newGuard(store Store, opts Options) *guard {
 		timeout:   opts.Timeout,
 		instances: max(opts.Instances, 1),
 		onOutage:  opts.OnOutage,
+		closed:    opts.FailClosed,
 		start:     time.Now(),
 	}
 	if g.timeout == 0 {
@@ -66,7 +68,7 @@ func newGuard(store Store, opts Options) *guard {
 	return g
 }
 
-// A job is what is done with buckets: evaluate or charge.
+// A job is what is done with buckets: evaluate, charge or undo.
 type job = func(context.Context, backend, []bucket) (verdict, error)
 
 // ask does the job on the store, or reports false if the store is down or does
@@ -84,45 +86,53 @@ func (g *guard) ask(ctx context.Context, buckets []bucket, do job) (verdict, boo
 	return v, err == nil
 }
 
+// answer is what a job came to.
+type answer struct {
+	verdict verdict
+	err     error
+}
+
 // call waits for the store until the timeout and not a moment longer: there are
 // Redis clients that do not heed a deadline. The caller's own cancellation is
 // kept from the store, since many clients drop the connection with it.
 func (g *guard) call(ctx context.Context, buckets []bucket, do job) (verdict, error) {
-	type answer struct {
-		verdict verdict
-		err     error
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
 	answers := make(chan answer, 1)
 	var over atomic.Bool // for one side: the call has returned, or was left
 	go func() {
 		defer cancel()
-		var a answer
-		defer func() {
-			if p := recover(); p != nil {
-				a = answer{err: fmt.Errorf("ratelimit: store panicked: %v", p)}
+		a := g.run(ctx, buckets, do)
+		answers <- a
+		if over.Swap(true) {
+			if g.closed && a.verdict.allowed {
+				// It was refused in the meantime.
+				g.run(ctx, buckets, undo)
 			}
-			answers <- a
-			if over.Swap(true) {
-				g.left.Add(-1)
-			}
-		}()
-		a.verdict, a.err = do(ctx, backend{store: g.store, timeout: g.timeout}, buckets)
+			g.left.Add(-1)
+		}
 	}()
 	select {
 	case a := <-answers:
 		return a.verdict, a.err
 	case <-ctx.Done():
 	}
-	select {
-	case a := <-answers: // the context ended because the call did
+	if over.Swap(true) { // the context ended because the call did
+		a := <-answers
 		return a.verdict, a.err
-	default:
-		if !over.Swap(true) {
-			g.left.Add(1)
-		}
-		return verdict{}, ctx.Err()
 	}
+	g.left.Add(1)
+	return verdict{}, ctx.Err()
+}
+
+// run does the job and takes a panic of the store for a failure.
+func (g *guard) run(ctx context.Context, buckets []bucket, do job) (a answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			a = answer{err: fmt.Errorf("ratelimit: store panicked: %v", p)}
+		}
+	}()
+	a.verdict, a.err = do(ctx, backend{store: g.store, timeout: g.timeout}, buckets)
+	return a
 }
 
 // mayProbe reports whether this request is the one that tries the store again.

@@ -95,3 +95,67 @@ func onlyFor(policy string, fault func(context.Context) error) func(context.Cont
 		return nil
 	}
 }
+
+// The same where the store takes after all, but when the 503 is out.
+func TestARequestThatAStoreTakesTooLateIsCountedByNone(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		opts ratelimit.Options
+		want int // what remains in the store
+	}{
+		"refused":              {opts: ratelimit.Options{FailClosed: true}, want: 10},
+		"served":               {opts: ratelimit.Options{FailOpen: true}, want: 9},
+		"served by a share":    {want: 9},
+		"refused by the store": {opts: ratelimit.Options{FailClosed: true}, want: 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newFaulty(t)
+				tt.opts.Policies = []ratelimit.Policy{{Limit: 10, Period: 100 * time.Hour}}
+				l := guarded(t, store, tt.opts)
+				if tt.want == 0 {
+					take(t, store, "default:alice", 10, ratelimit.Rate{Limit: 10, Period: 100 * time.Hour, Burst: 10})
+				}
+				store.fail(deaf)
+				if d, _ := l.Check(request("")); !d.Degraded {
+					t.Fatalf("Check = %+v, want it degraded", d)
+				}
+				store.fail(nil)
+				time.Sleep(time.Minute)
+				rate := ratelimit.Rate{Limit: 10, Period: 100 * time.Hour, Burst: 10}
+				if got := take(t, store, "default:alice", 0, rate); got.Remaining != tt.want {
+					t.Errorf("bucket = %+v, want %d remaining", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// panicky panics when something is given back.
+type panicky struct{ *faulty }
+
+func (p panicky) Take(ctx context.Context, key string, cost int, rate ratelimit.Rate) (ratelimit.State, error) {
+	if cost < 0 {
+		panic("index out of range")
+	}
+	return p.faulty.Take(ctx, key, cost, rate)
+}
+
+func TestAStoreThatPanicsWhenItIsGivenSomethingBackHarmsNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := panicky{newFaulty(t)}
+		store.fail(deaf)
+		l := guarded(t, store, ratelimit.Options{FailClosed: true})
+		if d, err := l.Check(request("")); err == nil || !d.Degraded {
+			t.Errorf("Check = %+v, %v, want a refusal because of the store", d, err)
+		}
+		store.fail(nil)
+		time.Sleep(time.Minute)
+		if d, err := l.Check(request("")); err != nil || d.Degraded {
+			t.Errorf("Check = %+v, %v, want it counted in the store", d, err)
+		}
+	})
+}
