@@ -223,6 +223,24 @@ func TestFromContextWithoutADecision(t *testing.T) {
 	}
 }
 
+func TestARefusalAsProblemDetails(t *testing.T) {
+	t.Parallel()
+	h := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{{Limit: 1}}}).Handler(nothing)
+	h.ServeHTTP(httptest.NewRecorder(), request(""))
+	r := request("")
+	r.Header.Set("Accept", "application/problem+json")
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	const body = `{"title":"Too Many Requests","status":429,"detail":"Rate limit exceeded","error":"too_many_requests","details":{"code":"rate_limit_exceeded"}}`
+	if rec.Code != http.StatusTooManyRequests || rec.Header().Get("Content-Type") != "application/problem+json" ||
+		rec.Header().Get("Retry-After") != "60" || rec.Header().Get("X-RateLimit-Limit") != "1" {
+		t.Errorf("answer = %d %v, want a 429 of problem details with the header fields", rec.Code, rec.Header())
+	}
+	if diff := cmp.Diff(body, rec.Body.String()); diff != "" {
+		t.Errorf("body mismatch (-want +got):\n%s", diff)
+	}
+}
+
 func TestNewContextKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	type key struct{}
@@ -260,9 +278,24 @@ func TestOnAServer(t *testing.T) {
 }
 
 func TestAnAllowedRequestAllocatesNothing(t *testing.T) {
-	h := newLimiter(t, alice, ratelimit.Options{Policies: []ratelimit.Policy{generous, {Name: "b", Limit: generous.Limit, Period: time.Second}}}).Handler(nothing)
-	if got := allocations(h); got != 0 {
-		t.Errorf("an allowed request allocates %v times, want 0", got)
+	ip := ipKey(t, ratelimit.IPOptions{})
+	joined := generous
+	joined.Also = []ratelimit.KeyFunc{ip, ratelimit.Header("X-Tenant")}
+	tests := map[string][]ratelimit.Policy{
+		"one policy":   {generous},
+		"two policies": {generous, {Name: "b", Limit: generous.Limit, Period: time.Second}},
+		"joined keys":  {joined},
+		"by address":   {{Limit: generous.Limit, Period: time.Second, Key: ip}},
+		"with a plan":  {{Plan: func(*http.Request) ratelimit.Rate { return ratelimit.Rate{Limit: generous.Limit, Period: time.Second} }}},
+		"in a shadow":  {generous, {Name: "b", Limit: 1, Shadow: true}},
+	}
+	for name, policies := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := newLimiter(t, alice, ratelimit.Options{Policies: policies}).Handler(nothing)
+			if got := allocations(h); got != 0 {
+				t.Errorf("an allowed request allocates %v times, want 0", got)
+			}
+		})
 	}
 }
 
