@@ -51,7 +51,8 @@ type BasicOptions struct {
 	Decoy string
 
 	// MaxHashes is how many slow hashes are computed at a time. If zero, one for
-	// each processor. Fast ones ($sha256$) are not counted.
+	// every two processors, so that a flood of wrong secrets leaves the others to
+	// callers who are known. Fast ones ($sha256$) are not counted.
 	MaxHashes int
 
 	// MaxWaiting is how many different credentials may wait for a slow hash,
@@ -145,7 +146,7 @@ func NewBasic(clients ClientFunc, opts BasicOptions) (*Basic, error) {
 	b.scratch.New = func() any { return &basicScratch{} }
 	hashes := opts.MaxHashes
 	if hashes == 0 {
-		hashes = runtime.GOMAXPROCS(0)
+		hashes = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	waiting := opts.MaxWaiting
 	if waiting == 0 {

@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/auth"
 	"golang.org/x/crypto/bcrypt"
@@ -145,33 +147,38 @@ func TestBusyAnswer(t *testing.T) {
 // the costliest client, also if its hash was not the first of its kind, and if it
 // has two secrets.
 func TestUnknownCostsAsMuch(t *testing.T) {
-	b := newBasic(t, auth.BasicOptions{MaxFailures: -1},
+	t.Parallel()
+	hash := func() string { return string(must(bcrypt.GenerateFromPassword([]byte("x"), bcrypt.MinCost+1))) }
+	dear := []string{hash(), hash()}
+	b := newBasic(t, auth.BasicOptions{MaxHashes: 1},
 		auth.Client{ID: "cheap", Secrets: []auth.Secret{{Hash: bcryptHash()}}},
-		auth.Client{ID: "two", Secrets: []auth.Secret{{Hash: slowBcrypt("b")}, {Hash: slowBcrypt("c")}}},
-		auth.Client{ID: "late", Secrets: []auth.Secret{{Hash: bcryptHash(), NotAfter: time.Unix(1, 0)}}})
-	wrong := 0
-	took := func(id string) (least time.Duration) {
-		least = time.Hour
-		for range 3 {
-			wrong++
-			start := time.Now()
-			_, _ = b.Authenticate(request(basicField(id, fmt.Sprint("wrong", wrong))))
-			least = min(least, time.Since(start))
-		}
-		return least
+		auth.Client{ID: "two", Secrets: []auth.Secret{{Hash: dear[0]}, {Hash: sha256Hash()}, {Hash: dear[1]}, {Hash: hash(), NotAfter: time.Unix(1, 0)}}},
+		auth.Client{ID: "late", Secrets: []auth.Secret{{Hash: bcryptHash(), NotAfter: time.Unix(1, 0)}}},
+		auth.Client{ID: "fast", Secrets: []auth.Secret{{Hash: sha256Hash()}}})
+	for _, id := range []string{"cheap", "two", "cheap"} {
+		_, _ = b.Authenticate(request(basicField(id, "wrong")))
 	}
-	took("cheap")
-	for _, id := range []string{"nobody", "late"} {
-		// A machine that is busy elsewhere makes one of them slow now and then.
-		var two, other time.Duration
-		for range 5 {
-			two, other = took("two"), took(id)
-			if other > two*3/4 && other < two*4/3 {
-				break
+	if diff := cmp.Diff(dear, auth.Decoys(b)); diff != "" {
+		t.Errorf("what nobody is checked against mismatch (-want +got):\n%s", diff)
+	}
+	for _, id := range []string{"nobody", "late", "fast"} {
+		done := make(chan error)
+		release := auth.HoldHashes(b)
+		go func() {
+			_, err := b.Authenticate(request(basicField(id, "wrong")))
+			done <- err
+		}()
+		for !auth.Hashing(b) {
+			select {
+			case err := <-done:
+				t.Fatalf("%s is refused without a hash: %v", id, err)
+			default:
+				runtime.Gosched()
 			}
 		}
-		if other < two*3/4 || other > two*4/3 {
-			t.Errorf("%s takes %v, a wrong secret %v", id, other, two)
+		release()
+		if err := <-done; err == nil {
+			t.Errorf("%s is let in", id)
 		}
 	}
 }

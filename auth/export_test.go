@@ -55,3 +55,18 @@ func Hashing(b *Basic) bool {
 	defer b.queue.mu.Unlock()
 	return len(b.queue.flights) > 0
 }
+
+// HoldHashes makes slow hashes wait until the func is called. It is for a Basic with
+// MaxHashes 1.
+func HoldHashes(b *Basic) func() {
+	b.queue.slots <- struct{}{}
+	return func() { <-b.queue.slots }
+}
+
+// Decoys returns the hashes that are checked for ids that nobody has.
+func Decoys(b *Basic) (hashes []string) {
+	for _, s := range b.decoy.Load().secrets {
+		hashes = append(hashes, s.Hash)
+	}
+	return hashes
+}
