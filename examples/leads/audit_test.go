@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/auth/authtest"
 )
@@ -90,6 +92,38 @@ func TestRefusalsAreLoggedOnce(t *testing.T) {
 				t.Errorf("the log tells a secret:\n%s", s.stderr)
 			}
 		})
+	}
+}
+
+// TestOutagesAreLoggedOnce: a check of credentials that cannot be made is told by
+// the audit log, and not by that of the answers again.
+func TestOutagesAreLoggedOnce(t *testing.T) {
+	t.Parallel()
+	log := &output{ready: make(chan struct{})}
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	list := &clientList{}
+	list.now.Store(&clients{find: func(context.Context, string) (auth.Client, error) { return auth.Client{}, errors.New("gone") }})
+	a, err := newAccess(config{}, list, auth.Issuer{}, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, h := range map[string]http.Handler{
+		"token refused":       a.tokenHandler(),
+		"credentials refused": a.authenticate(http.NotFoundHandler()),
+	} {
+		r := httptest.NewRequest("POST", "/", nil)
+		r.SetBasicAuth("demo-emea", "secret")
+		w := httptest.NewRecorder()
+		apierror.Recover(apierror.Options{Logger: slog.New(untold{logger.Handler()})})(h).ServeHTTP(w, r)
+		if w.Code != 503 || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: status %d with %v, want 503 and Retry-After", name, w.Code, w.Header())
+		}
+		if n := strings.Count(log.String(), `level=WARN msg="`+name+`"`); n != 1 {
+			t.Errorf("the log tells %d times of %q, want once:\n%s", n, name, log)
+		}
+	}
+	if strings.Contains(log.String(), "request refused") {
+		t.Errorf("the log tells of an outage twice:\n%s", log)
 	}
 }
 

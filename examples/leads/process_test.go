@@ -322,6 +322,8 @@ func TestSIGHUP(t *testing.T) {
 		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
+		guard := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+		defer guard.Stop()
 		_ = cmd.Wait()
 		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGHUP {
 			t.Errorf("after SIGHUP: %v, want the signal to end the process", cmd.ProcessState)

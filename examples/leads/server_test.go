@@ -360,10 +360,18 @@ func wantFailure(t *testing.T, args []string, parts ...string) {
 	t.Helper()
 	db := filepath.Join(t.TempDir(), "leads.db")
 	args = append([]string{"-addr", "127.0.0.1:0", "-db", db}, args...)
-	var stdout, stderr output
-	stdout.ready, stderr.ready = make(chan struct{}), make(chan struct{})
+	stdout, stderr := &output{ready: make(chan struct{})}, &output{ready: make(chan struct{})}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() { // if it starts after all
+		select {
+		case <-stdout.ready:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
 	hangups := func() <-chan os.Signal { return nil }
-	if status := run(t.Context(), args, func(string) string { return "" }, hangups, &stdout, &stderr); status != 1 {
+	if status := run(ctx, args, func(string) string { return "" }, hangups, stdout, stderr); status != 1 {
 		t.Errorf("run(%q) = %d, want 1", args, status)
 	}
 	line := stderr.String()
