@@ -36,7 +36,10 @@
 // on the parent has to inherit; to grant or revoke a role that inherits, so do
 // the caller's own.
 //
-// Roles for a whole organization are neither listed nor changed here.
+// Roles for a whole organization are neither listed nor changed here. In the mode
+// exact no scope has a unit and the one above it, so that none can be moved,
+// disabled or enabled: give the office a Scoper of another mode, and let Publish
+// call Invalidate of the first.
 //
 // A unit or an assignment outside the scope is answered as one that is not
 // there: 404 in a path, and 403 with the code org_unit_forbidden in a body.

@@ -101,19 +101,27 @@ func writeWithARoleElsewhere(s *suite) {
 	})
 }
 
+// A change makes other units and assignments of those that are there.
+type change = func([]ouscope.Unit, []ouscope.Assignment) ([]ouscope.Unit, []ouscope.Assignment)
+
+func changeUnit(id string, f func(*ouscope.Unit)) change {
+	return func(units []ouscope.Unit, assignments []ouscope.Assignment) ([]ouscope.Unit, []ouscope.Assignment) {
+		f(&units[slices.IndexFunc(units, func(u ouscope.Unit) bool { return u.ID == id })])
+		return units, assignments
+	}
+}
+
+// without revokes the subject's role on the unit.
+func without(subject, unit string) change {
+	return func(units []ouscope.Unit, assignments []ouscope.Assignment) ([]ouscope.Unit, []ouscope.Assignment) {
+		return units, slices.DeleteFunc(assignments, func(a ouscope.Assignment) bool { return a.Subject == subject && a.Unit == unit })
+	}
+}
+
 // useWhatWasRevoked goes on after a role is revoked or a unit is gone.
 func useWhatWasRevoked(s *suite) {
-	type change = func([]ouscope.Unit, []ouscope.Assignment) ([]ouscope.Unit, []ouscope.Assignment)
-	unit := func(id string, f func(*ouscope.Unit)) change {
-		return func(units []ouscope.Unit, assignments []ouscope.Assignment) ([]ouscope.Unit, []ouscope.Assignment) {
-			f(&units[slices.IndexFunc(units, func(u ouscope.Unit) bool { return u.ID == id })])
-			return units, assignments
-		}
-	}
 	changes := map[string]change{
-		"the role is revoked": func(units []ouscope.Unit, assignments []ouscope.Assignment) ([]ouscope.Unit, []ouscope.Assignment) {
-			return units, slices.DeleteFunc(assignments, func(a ouscope.Assignment) bool { return a.Subject == "emea" })
-		},
+		"the role is revoked": without("emea", "emea"),
 		"the role is cut to its unit": func(units []ouscope.Unit, assignments []ouscope.Assignment) ([]ouscope.Unit, []ouscope.Assignment) {
 			for i := range assignments {
 				assignments[i].NoInherit = assignments[i].NoInherit || assignments[i].Subject == "emea"
@@ -132,9 +140,9 @@ func useWhatWasRevoked(s *suite) {
 			return slices.DeleteFunc(units, func(u ouscope.Unit) bool { return u.ID == "uk" }),
 				slices.DeleteFunc(assignments, func(a ouscope.Assignment) bool { return a.Unit == "uk" })
 		},
-		"the unit is disabled":        unit("uk", func(u *ouscope.Unit) { u.Disabled = true }),
-		"the unit above is disabled":  unit("emea", func(u *ouscope.Unit) { u.Disabled = true }),
-		"the unit moves out of reach": unit("uk", func(u *ouscope.Unit) { u.Parent = "amer" }),
+		"the unit is disabled":        changeUnit("uk", func(u *ouscope.Unit) { u.Disabled = true }),
+		"the unit above is disabled":  changeUnit("emea", func(u *ouscope.Unit) { u.Disabled = true }),
+		"the unit moves out of reach": changeUnit("uk", func(u *ouscope.Unit) { u.Parent = "amer" }),
 	}
 	row := s.Path + "/" + s.rows["uk"][0]
 	attacks := map[string]func(*suite){
@@ -180,9 +188,7 @@ func useWhatWasRevoked(s *suite) {
 	s.run("nothing falls back to the other unit", func(s *suite) {
 		s.reset()
 		s.choose("multi", "apac")
-		s.change(func(units []ouscope.Unit, assignments []ouscope.Assignment) ([]ouscope.Unit, []ouscope.Assignment) {
-			return units, slices.DeleteFunc(assignments, func(a ouscope.Assignment) bool { return a.Subject == "multi" && a.Unit == "apac" })
-		})
+		s.change(without("multi", "apac"))
 		s.refusedOrSees("multi", "apac")
 		if w := s.send("multi", http.MethodPost, s.Path, s.body()); w.Code < 400 || w.Code > 404 {
 			s.Errorf("POST = %d %s, want it refused", w.Code, w.Body)

@@ -29,6 +29,10 @@ func TestIsolation(t *testing.T, start func(t *testing.T) Service) {
 		"cache":       revalidateForeignRows,
 		"idempotency": repeatForeignRequests,
 		"concurrency": switchWhileOthersRead,
+		"cursor":      followForeignCursors,
+		"async":       watchForeignJobs,
+		"admin":       administerForeignUnits,
+		"time":        timeForeignRows,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, Service: start(t), rows: map[string][]string{}}
@@ -145,6 +149,12 @@ func (s *suite) post(subject, method, unit string) *httptest.ResponseRecorder {
 
 // send sends a request of the subject; header are names and values in turn.
 func (s *suite) send(subject, method, target, body string, header ...string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	s.Handler.ServeHTTP(w, s.request(subject, method, target, body, header...))
+	return w
+}
+
+func (s *suite) request(subject, method, target, body string, header ...string) *http.Request {
 	r := httptest.NewRequestWithContext(s.Context(), method, target, strings.NewReader(body))
 	switch {
 	case method == http.MethodPatch:
@@ -160,9 +170,7 @@ func (s *suite) send(subject, method, target, body string, header ...string) *ht
 	for pair := range slices.Chunk(header, 2) {
 		r.Header.Set(pair[0], pair[1])
 	}
-	w := httptest.NewRecorder()
-	s.Handler.ServeHTTP(w, r)
-	return w
+	return r
 }
 
 func object(w *httptest.ResponseRecorder) map[string]any {

@@ -6,20 +6,25 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/pagequery"
 	"github.com/tenetkit/tenet/ouscope"
+	"github.com/tenetkit/tenet/ouscope/ouscopetest"
 )
 
 // leads is a service written by hand: rows in memory, one handler for each
 // method, the scope asked as ouscope wants it.
 type leads struct {
-	leak string // a mistake that the suite has to find; see leaks
-	mu   sync.Mutex
-	rows []lead
-	made int
+	leak   string // a mistake that the suite has to find; see leaks
+	scoper *ouscope.Scoper
+	mu     sync.Mutex
+	rows   []lead
+	made   int
+	jobs   []*job
 }
 
 type lead struct {
@@ -58,9 +63,77 @@ func (l *leads) list(w http.ResponseWriter, r *http.Request, scope ouscope.Scope
 		}
 	}
 	from := min((page-1)*limit, len(seen))
+	if cursor := r.URL.Query().Get("cursor"); cursor != "" {
+		digest, last, _ := strings.Cut(cursor, ".")
+		if l.leak == "cursor" {
+			seen = l.rows
+		} else if digest != scope.Digest() {
+			return apierror.BadRequest("cursor", "cursor", "The cursor is none of this list")
+		}
+		from = len(seen) - len(slices.DeleteFunc(slices.Clone(seen), func(row lead) bool { return row.ID <= last }))
+	}
 	to := min(from+limit, len(seen))
 	w.Header().Set("Link", pagequery.Link(r.URL, page, limit, int64(len(seen))))
-	return answer(w, r, http.StatusOK, map[string]any{"data": seen[from:to], "total": l.total(len(seen)), "page": page, "limit": limit})
+	body := map[string]any{"data": seen[from:to], "total": l.total(len(seen)), "page": page, "limit": limit}
+	if to < len(seen) && to > from {
+		body["next_cursor"] = scope.Digest() + "." + seen[to-1].ID
+	}
+	return answer(w, r, http.StatusOK, body)
+}
+
+// A job is an import that runs when it is first asked for.
+type job struct {
+	subject, unit string
+	names         []string
+	status        string
+}
+
+// accept starts an import.
+func (l *leads) accept(w http.ResponseWriter, r *http.Request) error {
+	scope := ouscope.FromContext(r.Context())
+	if err := scope.Check(scope.Active(), "editor"); err != nil {
+		return apierror.Forbidden("missing_role", "You may not create leads here")
+	}
+	var rows []map[string]string
+	if err := json.NewDecoder(r.Body).Decode(&rows); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	j := &job{subject: scope.Subject(), unit: scope.Active(), status: "queued"}
+	for _, row := range rows {
+		j.names = append(j.names, row["name"])
+	}
+	l.jobs = append(l.jobs, j)
+	w.Header().Set("Location", fmt.Sprintf("/jobs/%d", len(l.jobs)))
+	return answer(w, r, http.StatusAccepted, map[string]string{"status": j.status})
+}
+
+// watch tells how an import goes, to its subject alone.
+func (l *leads) watch(w http.ResponseWriter, r *http.Request) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	subject, _ := ouscopetest.Subject(r)
+	i, err := strconv.Atoi(r.PathValue("id"))
+	if err != nil || i < 1 || i > len(l.jobs) || l.jobs[i-1].subject != subject && l.leak != "job" {
+		return apierror.NotFound("")
+	}
+	j := l.jobs[i-1]
+	if j.status == "queued" {
+		j.status = "failed"
+		scope, err := l.scoper.For(r.Context(), j.subject, j.unit)
+		if l.leak == "async" {
+			scope, err = l.scoper.Resolve(r)
+		}
+		if err == nil && scope.HasRole(scope.Active(), "editor") {
+			j.status = "succeeded"
+			for _, name := range j.names {
+				l.made++
+				l.rows = append(l.rows, lead{fmt.Sprintf("lead-%04d", l.made), name, scope.Active()})
+			}
+		}
+	}
+	return answer(w, r, http.StatusOK, map[string]string{"status": j.status})
 }
 
 func (l *leads) total(seen int) int {
@@ -90,6 +163,11 @@ func (l *leads) create(w http.ResponseWriter, r *http.Request, scope ouscope.Sco
 func (l *leads) one(w http.ResponseWriter, r *http.Request, scope ouscope.Scope, id string) error {
 	i := slices.IndexFunc(l.rows, func(row lead) bool { return row.ID == id && (scope.Contains(row.Unit) || l.leak == "object") })
 	if i < 0 {
+		if l.leak == "time" && slices.ContainsFunc(l.rows, func(row lead) bool { return row.ID == id }) {
+			for i := range 100 {
+				id = fmt.Sprint(i)
+			}
+		}
 		if l.leak == "exists" && slices.ContainsFunc(l.rows, func(row lead) bool { return row.ID == id }) {
 			return apierror.Forbidden("org_unit_forbidden", "")
 		}

@@ -31,11 +31,20 @@
 // de), amer (us, ca), apac (uk2, au) and a disabled branch, and bolt, whose
 // units have ids that look like some of acme's.
 //
+// What not every service has is attacked where it is: a list that answers with
+// next_cursor and takes cursor; work in the background ([Service].ImportPath); the
+// handlers of ouscope/admin ([Service].Admin).
+//
+// # Time
+//
+// The attacks named time fail where the median time of an answer tells a row of
+// another unit from one that is not there, by more than 5 percent in each of many
+// tries. They need some seconds at most; go test -skip leaves them out.
+//
 // # What it does not cover
 //
-// Cursors and jobs, which are not part of every service; what an attacker learns
-// from the time that an answer takes; and the handlers of ouscope/admin, which
-// have attacks of their own.
+// Two organizations that use the same unit ids, whose rows have to be told apart by
+// more than the unit.
 package ouscopetest
 
 import (
@@ -66,6 +75,15 @@ type Service struct {
 	// Body returns the body of a valid new row, another for each n. If nil,
 	// {"name":"Row 7"}.
 	Body func(n int) string
+
+	// ImportPath takes POST of a JSON array of new rows, and answers 202 with the
+	// Location of a job, whose status becomes succeeded or failed. If empty, jobs
+	// are not attacked.
+	ImportPath string
+
+	// Admin says that the handlers of ouscope/admin are served at /org-units and
+	// /role-assignments, for the role admin.
+	Admin bool
 
 	Mode        string // [ouscope.Options].Mode of the service
 	UnitField   string // member of a row that names its unit; if empty, org_unit

@@ -87,8 +87,8 @@ type fakeStmt struct {
 	query string
 }
 
-func (s fakeStmt) Close() error  { return nil }
-func (s fakeStmt) NumInput() int { return -1 }
+func (s fakeStmt) Close() error                               { return nil }
+func (s fakeStmt) NumInput() int                              { return -1 }
 func (s fakeStmt) Exec([]driver.Value) (driver.Result, error) { return nil, errors.New("no context") }
 
 func (s fakeStmt) Query([]driver.Value) (driver.Rows, error) { return nil, errors.New("no context") }
