@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/tenetkit/tenet/ouscope"
+	"github.com/tenetkit/tenet/ouscope/admin"
 	"github.com/tenetkit/tenet/ouscope/ouscopetest"
 	"github.com/tenetkit/tenet/ouscope/redisstore"
 	"github.com/tenetkit/tenet/ouscope/sqlstore"
 	"github.com/tenetkit/tenet/resource"
+	"github.com/tenetkit/tenet/resource/jobs"
 	rows "github.com/tenetkit/tenet/resource/sqlstore"
 )
 
@@ -62,17 +64,39 @@ func isolatedService(t *testing.T, dialect string, db *sql.DB, mode string) ousc
 	leads, err := resource.New[isolatedLead, isolatedLeadInput]("/leads", store, resource.Options{
 		Scope: func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) },
 		Roles: resource.Roles{Read: "reader", Create: "editor", Update: "editor", Delete: "editor"},
+		Rescope: func(ctx context.Context, accepted resource.Scope) (resource.Scope, error) {
+			was := accepted.(ouscope.Scope)
+			return scoper.For(ctx, was.Subject(), was.Active())
+		},
 	})
 	if err != nil {
 		t.Fatalf("resource.New: %v", err)
 	}
+	office, err := admin.New(scoper, units, admin.Options{})
+	if err != nil {
+		t.Fatalf("admin.New: %v", err)
+	}
+	runner, err := jobs.New(ouscopetest.Subject, jobs.Options{})
+	if err != nil {
+		t.Fatalf("jobs.New: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := runner.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
 	mux := http.NewServeMux()
-	mux.Handle("/org-units", scoper.UnitsHandler())
+	mux.Handle("/org-units", office.UnitsHandler())
+	mux.Handle("/org-units/{id}", office.UnitsHandler())
 	mux.Handle("/org-units/active", scoper.ActiveHandler())
+	mux.Handle("/role-assignments", office.AssignmentsHandler())
+	mux.Handle("/role-assignments/{id}", office.AssignmentsHandler())
 	mux.Handle("/leads", scoper.Handler(leads))
 	mux.Handle("/leads/{id}", scoper.Handler(leads))
+	mux.Handle("POST /leads/import", scoper.Handler(runner.Start(leads.Import)))
+	mux.Handle("/jobs/{id}", runner.Handler())
 	return ouscopetest.Service{
-		Handler: mux, Path: "/leads", Mode: mode,
+		Handler: mux, Path: "/leads", ImportPath: "/leads/import", Admin: true, Mode: mode,
 		Replace: func(ctx context.Context, all []ouscope.Unit, assignments []ouscope.Assignment) error {
 			if err := replaceOrganization(ctx, db, units, all, assignments); err != nil {
 				return err
