@@ -235,7 +235,7 @@ func TestBadClients(t *testing.T) {
 		"broken JSON":             {"[\n{\"id\":\"robot\",}]", `it is not JSON at line 2 (offset 16)`},
 		"trailing data":           {"[]\n{}", `it is not JSON at line 2 (offset 3)`},
 		"an unknown member":       {`[{"id":"robot","secret":"hunter2"}]`, `client "robot": the member "secret" is unknown`},
-		"a member given twice":    {`[{"id":"robot","disabled":true,"disabled":false}]`, `a member is given twice, at line 1 (offset 41)`},
+		"a member given twice":    {`[{"id":"robot","disabled":true,"disabled":false}]`, `the member "disabled" is given twice, at line 1 (offset 41)`},
 		"two of one id":           {`[{"id":"robot","disabled":true},{"id":"robot","disabled":true}]`, `client "robot" is listed twice`},
 		"a secret in plain text":  {`[{"id":"robot","secrets":[{"hash":"hunter2"}]}]`, `client "robot": secret 0: its hash is not $sha256$`},
 		"a hash that was cut":     {`[{"id":"robot","secrets":[{"hash":"$sha256$aHVudGVyM"}]}]`, `client "robot": secret 0: its hash`},

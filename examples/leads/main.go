@@ -6,7 +6,8 @@
 //
 // It keeps its data in an embedded SQLite file, or in PostgreSQL with -db, fills
 // a new database with demo data and prints clients, secrets and curl commands
-// that work when pasted.
+// that work when pasted. With -clients it serves clients of a file, too, and with
+// -issuer whoever has a token of that issuer.
 package main
 
 import (

@@ -10,8 +10,9 @@
 // twice nobody knows which one counts. So is a client without a secret that is not
 // disabled.
 //
-// The errors tell no value but a client's id, and where JSON is broken, the
-// character: such a file is full of hashes, and by a slip of secrets.
+// The errors tell a client's id, the name of a member, and where JSON is broken the
+// character, but no other value: such a file is full of hashes, and by a slip of
+// secrets.
 package clientfile
 
 import (
@@ -97,9 +98,9 @@ func (m members) check(free bool) error {
 			name, _ := token.(string)
 			switch {
 			case seen[name]:
-				return fmt.Errorf("a member is given twice, at %s", m.place())
+				return fmt.Errorf("%s is given twice, at %s", shown(name), m.place())
 			case !free && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "":
-				return fmt.Errorf("a member is unknown, at %s", m.place())
+				return fmt.Errorf("%s is unknown, at %s", shown(name), m.place())
 			}
 			seen[name] = true
 			inner = free || name == "claims"
@@ -112,6 +113,15 @@ func (m members) check(free bool) error {
 		_, err = m.d.Token() // its end
 	}
 	return err
+}
+
+// shown returns the name of a member as an error may have it: what does not look
+// like a name may be a hash or a secret in the wrong place.
+func shown(name string) string {
+	if len(name) > 20 || strings.Trim(name, "-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
+		return "a member"
+	}
+	return fmt.Sprintf("the member %q", name)
 }
 
 func (m members) place() string { return place(m.data, m.d.InputOffset()) }
@@ -132,7 +142,7 @@ func parseClient(entry json.RawMessage) (c auth.Client, err error) {
 		return c, fmt.Errorf("%s has the wrong type", wrong.Field)
 	}
 	if unknown, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return c, fmt.Errorf("the member %s is unknown", unknown)
+		return c, fmt.Errorf("%s is unknown", shown(strings.Trim(unknown, `"`)))
 	}
 	if _, ok := errors.AsType[*time.ParseError](err); ok {
 		return c, errors.New("not_after is not a time like 2026-12-31T23:59:59Z")
