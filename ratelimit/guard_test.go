@@ -199,6 +199,27 @@ func TestTheTimeoutIsForAllPoliciesTogether(t *testing.T) {
 	})
 }
 
+// The context of a call ends with it, which must not look like a timeout.
+func TestAFastStoreIsNotTakenForASlowOne(t *testing.T) {
+	t.Parallel()
+	l := guarded(t, newFaulty(t), ratelimit.Options{Timeout: time.Minute, Policies: []ratelimit.Policy{generous}})
+	var degraded atomic.Int64
+	var workers sync.WaitGroup
+	for range 16 {
+		workers.Go(func() {
+			for range 4000 / slowed {
+				if d, _ := l.Check(request("")); d.Degraded {
+					degraded.Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if got := degraded.Load(); got != 0 {
+		t.Errorf("%d requests were decided without the store, want none", got)
+	}
+}
+
 // "fall back to a local share of the limit"
 func TestTheLocalShare(t *testing.T) {
 	t.Parallel()

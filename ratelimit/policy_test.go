@@ -42,6 +42,20 @@ func TestJoinedKeysHaveABucketForEachCombination(t *testing.T) {
 	}
 }
 
+// "immutable": what New was given can be used for something else.
+func TestALimiterKeepsItsPolicies(t *testing.T) {
+	t.Parallel()
+	policies := []ratelimit.Policy{{Limit: 1, Also: []ratelimit.KeyFunc{ratelimit.Header("X-Tenant")}}}
+	l := newLimiter(t, alice, ratelimit.Options{Policies: policies})
+	policies[0].Also[0] = nil
+	policies[0] = ratelimit.Policy{Limit: 1000}
+	for i, allowed := range []bool{true, false} {
+		if d, _ := l.Check(request("")); d.Allowed != allowed {
+			t.Errorf("request %d = %+v, want allowed: %t", i, d, allowed)
+		}
+	}
+}
+
 // A key that is empty is a caller of its own.
 func TestAnEmptyKeyIsNotAMissingOne(t *testing.T) {
 	t.Parallel()
@@ -210,6 +224,10 @@ func TestShadow(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || d.Policy != "now" {
 			t.Errorf("request %d under policy %q mismatch (-want +got):\n%s", i, d.Policy, diff)
 		}
+	}
+	// "Requests that other policies refuse are not counted", nor given back.
+	if s := take(t, store, "next-year:alice", 0, ratelimit.Rate{Limit: 2, Period: time.Minute, Burst: 2}); s.Remaining != 0 {
+		t.Errorf("the shadow's bucket = %+v, want it empty", s)
 	}
 }
 
