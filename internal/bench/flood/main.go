@@ -41,8 +41,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
-
-	"github.com/tenetkit/tenet/auth"
 )
 
 func main() {
