@@ -21,7 +21,7 @@ type unitView struct {
 }
 
 func (sel *selection) view(i int32) unitView {
-	u := &sel.tree.units[i]
+	u := sel.tree.units[i]
 	v := unitView{ID: u.ID, Name: u.Name, Slug: u.Slug, Active: i == sel.active}
 	if sel.position(u.Parent) != none {
 		v.Parent = &u.Parent

@@ -14,7 +14,7 @@ import (
 // siblings by name and then by id, organizations one after the other. Disabled
 // units and everything below them are not in it.
 type tree struct {
-	units  []Unit           // in pre-order
+	units  []*Unit          // in pre-order
 	end    []int32          // units[i] and what is below it are the span i to end[i]
 	parent []int32          // position of the unit above, or -1
 	index  map[string]int32 // position by id
@@ -28,6 +28,8 @@ const none = -1
 // newTree checks and numbers the units of the organization, or of all
 // organizations if it is empty.
 func newTree(source []Unit, organization string) (*tree, error) {
+	// A copy, so that a directory which changes its slice in place is noticed.
+	source = slices.Clone(source)
 	units := source
 	foreign := func(u Unit) bool { return u.Organization != organization }
 	if organization != "" && slices.ContainsFunc(source, foreign) {
@@ -37,8 +39,7 @@ func newTree(source []Unit, organization string) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A copy, so that a directory which changes its slice in place is noticed.
-	t := &tree{index: index, source: slices.Clone(source)}
+	t := &tree{index: index, source: source}
 	if err := t.number(units, links); err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func twice(units []Unit) error {
 // recurse: how deep a tree is, its owner decides.
 func (t *tree) number(units []Unit, l links) error {
 	n := len(units)
-	t.units, t.end, t.parent = make([]Unit, 0, n), make([]int32, 0, n), make([]int32, 0, n)
+	t.units, t.end, t.parent = make([]*Unit, 0, n), make([]int32, 0, n), make([]int32, 0, n)
 	reached, disabled := 0, int32(none)
 	path := make([]int32, 0, 16) // positions of the units above
 	for i := l.first[n]; i != none; {
@@ -143,7 +144,7 @@ func (t *tree) number(units []Unit, l links) error {
 			}
 			position := int32(len(t.units))
 			t.index[u.ID] = position
-			t.units, t.parent, t.end = append(t.units, *u), append(t.parent, above), append(t.end, 0)
+			t.units, t.parent, t.end = append(t.units, u), append(t.parent, above), append(t.end, 0)
 			path = append(path, position)
 		} else {
 			delete(t.index, u.ID)
@@ -187,7 +188,7 @@ func (t *tree) all() span { return span{0, int32(len(t.units))} }
 // organization returns the span of all units of the organization, which stand
 // together because the tops are sorted by it.
 func (t *tree) organization(name string) span {
-	lo, found := slices.BinarySearchFunc(t.units, name, func(u Unit, name string) int {
+	lo, found := slices.BinarySearchFunc(t.units, name, func(u *Unit, name string) int {
 		return cmp.Compare(u.Organization, name)
 	})
 	if !found {
