@@ -48,6 +48,7 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 	}
 	s.db = data.db
 
+	// Who calls.
 	who, err := newAccess(c, clients, foreign, logger)
 	if err != nil {
 		return nil, err
