@@ -69,16 +69,17 @@ func TestCursorsLeadThereAndBack(t *testing.T) {
 			if list.Page == nil || *list.Page != 1 || list.Total == nil || *list.Total != len(want) || list.PrevCursor != "" {
 				t.Errorf("the first page = %s, want page 1 of %d rows and no prev_cursor", rec.Body, len(want))
 			}
-			there := names(t, rec.Body.String())
+			var there strings.Builder
+			there.WriteString(names(t, rec.Body.String()))
 			for n := 0; list.NextCursor != "" && n < 10; n++ {
 				list, rec = listed(t, leads, editor, query+"&cursor="+list.NextCursor)
 				if list.Page != nil || list.Total != nil || list.Limit != 3 || list.PrevCursor == "" {
 					t.Errorf("an answer to a cursor = %s, want no page, no total, the limit and a prev_cursor", rec.Body)
 				}
-				there += names(t, rec.Body.String())
+				there.WriteString(names(t, rec.Body.String()))
 			}
-			if there != want {
-				t.Errorf("the list by cursors = %s, by page %s", there, want)
+			if there.String() != want {
+				t.Errorf("the list by cursors = %s, by page %s", there.String(), want)
 			}
 			back := names(t, rec.Body.String())
 			for n := 0; list.PrevCursor != "" && n < 10; n++ {

@@ -155,7 +155,8 @@ func (d *declaration) choose(option string, names []string) (map[string]*rowtype
 			return nil, fmt.Errorf("%s: field %s (%q) is a %v, which has no order", option, f.GoName, name, f.Type)
 		case chosen[name] != nil:
 			return nil, fmt.Errorf("%s: %q is listed twice", option, name)
-		case strings.ContainsAny(name, "=!<>,&#+% ") || strings.HasPrefix(name, "-"):
+		case strings.ContainsAny(name, "=!<>,&#+% ") || strings.HasPrefix(name, "-") ||
+			strings.HasSuffix(name, "~") || strings.HasSuffix(name, "^"):
 			return nil, fmt.Errorf("%s: the name %q cannot be written in a query", option, name)
 		}
 		chosen[name] = f

@@ -88,6 +88,13 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		"a negative limit":  {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.MaxBody = -1 })), "Options.MaxBody, MaxTotal and MaxImport must not be negative"},
 		"an unknown filter": {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.Filter = []string{"nam"} })), `Options.Filter: the row has no field with the JSON name "nam"`},
 		"a sort twice":      {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.Sort = []string{"name", "name"} })), `Options.Sort: "name" is listed twice`},
+		"a filter whose name ends an operator": {
+			try[struct {
+				Lead
+				Odd string `json:"odd^"`
+			}, LeadInput]("/leads", struct{}{}, with(func(o *resource.Options) { o.Filter = []string{"odd^"} })),
+			`Options.Filter: the name "odd^" cannot be written in a query`,
+		},
 		"a filter by a list": {
 			try[leadTags, struct {
 				Name string `json:"name"`

@@ -70,9 +70,13 @@ type Field struct {
 	Type     string // string, boolean, integer, number, date-time, array, object or any
 	Nullable bool   // may be null
 	ReadOnly bool   // set by the server
-	Filter   bool   // callers may filter by it
+	Filter   bool   // callers may filter by it, with one of Operators
 	Sort     bool   // callers may sort by it
 	Rules    string // of the tag validate
+
+	// Operators are those of a filter by the field: = != > >= < <= ~= ^=, or
+	// some of them.
+	Operators []string
 }
 
 // Doc returns the declaration in the form that documentation is made of. The
@@ -87,6 +91,7 @@ func (res *Resource[Row, Input]) Doc() Doc {
 	doc.Methods, doc.RowMethods = slices.Clone(res.allow), slices.Clone(res.allowRow)
 	doc.Fields = slices.Clone(res.docs)
 	for i := range doc.Fields {
+		doc.Fields[i].Operators = slices.Clone(doc.Fields[i].Operators)
 		if raw, ok := doc.Fields[i].Example.(json.RawMessage); ok {
 			doc.Fields[i].Example = slices.Clone(raw)
 		}
@@ -115,6 +120,9 @@ func (d *declaration) describe() error {
 			Name: f.Name, Type: typeName(f), Nullable: f.Nullable, ReadOnly: at < 0,
 			Filter: d.filters[f.Name] != nil, Sort: d.sorts[f.Name] != nil,
 			Description: f.Tag.Get("doc"),
+		}
+		if field.Filter {
+			field.Operators = operators(f)
 		}
 		if at >= 0 {
 			field.Rules = d.inputs[at].Tag.Get("validate")

@@ -37,7 +37,7 @@ type DealInput struct {
 func TestDocIsTheDeclaration(t *testing.T) {
 	t.Parallel()
 	deals, err := resource.New[Deal, DealInput]("/deals", memory[Deal](t), resource.Options{
-		Scope: scopeOf, Filter: []string{"title", "won"}, Sort: []string{"value"}, Roles: roles,
+		Scope: scopeOf, Filter: []string{"title", "won", "due"}, Sort: []string{"value"}, Roles: roles, Cursors: newPager(t, 1),
 		Params: []resource.Field{{Name: "since", Description: "Only newer ones", Example: time.Unix(0, 0).UTC(), Required: true}},
 		Doc: resource.Doc{
 			Summary: "Deals", UseCases: []string{"Forecasts"}, SeeAlso: []string{"/leads"},
@@ -55,17 +55,20 @@ func TestDocIsTheDeclaration(t *testing.T) {
 		Methods:  []string{"GET", "HEAD", "OPTIONS", "POST"}, RowMethods: []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"},
 		Fields: []resource.Field{
 			{Name: "id", Type: "string", ReadOnly: true, Description: "Given by the server", Example: "01890000-0000-7000-8000-000000000001"},
-			{Name: "title", Type: "string", Required: true, Filter: true, Rules: "required,max=50", Description: "What it is called", Example: "Gears for Acme"},
+			{
+				Name: "title", Type: "string", Required: true, Filter: true, Rules: "required,max=50", Description: "What it is called", Example: "Gears for Acme",
+				Operators: []string{"=", "!=", ">", ">=", "<", "<=", "~=", "^="},
+			},
 			{Name: "value", Type: "number", Nullable: true, Sort: true, Rules: "omitempty,gte=0", Description: "What it is worth, in euros", Example: 1250.5},
-			{Name: "won", Type: "boolean", Required: true, Filter: true, Rules: "required", Example: true},
-			{Name: "due", Type: "date-time", Nullable: true, Example: due},
+			{Name: "won", Type: "boolean", Required: true, Filter: true, Rules: "required", Example: true, Operators: []string{"=", "!="}},
+			{Name: "due", Type: "date-time", Nullable: true, Filter: true, Example: due, Operators: []string{"=", "!=", ">", ">=", "<", "<=", "~="}},
 			{Name: "labels", Type: "object", Rules: "max=5,dive,required", Example: json.RawMessage(`{"size":3}`)},
 			{Name: "org_unit", Type: "string", ReadOnly: true},
 			{Name: "created_at", Type: "date-time", ReadOnly: true},
 			{Name: "updated_at", Type: "date-time", ReadOnly: true},
 		},
 		Params: []resource.Field{{Name: "since", Type: "date-time", Description: "Only newer ones", Example: time.Unix(0, 0).UTC(), Required: true}},
-		Roles:  roles, UnitField: "org_unit", DataKey: "data", MaxBody: 1 << 20,
+		Roles:  roles, UnitField: "org_unit", DataKey: "data", MaxBody: 1 << 20, Cursors: true,
 	}
 	got := deals.Doc()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -74,6 +77,7 @@ func TestDocIsTheDeclaration(t *testing.T) {
 	// What a caller does to the result stays with the caller.
 	got.Fields[0].Name, got.UseCases[0], got.Methods[0], got.Params[0].Name = "x", "x", "x", "x"
 	got.Fields[5].Example.(json.RawMessage)[0] = 'x'
+	got.Fields[1].Operators[0] = "x"
 	if diff := cmp.Diff(want, deals.Doc()); diff != "" {
 		t.Errorf("Doc after a change of its result (-want +got):\n%s", diff)
 	}

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"time"
 
@@ -88,6 +89,30 @@ func Example_ifMatch() {
 	// Output:
 	// 200
 	// 412
+}
+
+// Beside comparisons, ~= asks for one of several values and ^= for a beginning. A
+// value with a comma stands in double quotes, as in CSV.
+func Example_filter() {
+	store, err := resource.NewMemory[Widget]("org_unit")
+	if err != nil {
+		log.Fatal(err)
+	}
+	widgets, err := resource.New[Widget, WidgetInput]("/widgets", store, resource.Options{Scope: scopeFromRequest, Filter: []string{"name", "price"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, body := range []string{`{"name":"Gear, small","price":3}`, `{"name":"Gear","price":8}`, `{"name":"Nut","price":1}`} {
+		do(widgets, editor, "POST", "/widgets", body)
+	}
+	for _, filter := range []string{`name^=Gear`, `name~="Gear, small",Nut`, `price~=1,8`, `name~=Nut,`} {
+		fmt.Println(call(widgets, "GET", "/widgets?limit=1&filter="+url.QueryEscape(filter), ""))
+	}
+	// Output:
+	// 200 {"data":[{"name":"Gear, small","note":null,"price":3}],"total":2,"page":1,"limit":1}
+	// 200 {"data":[{"name":"Gear, small","note":null,"price":3}],"total":2,"page":1,"limit":1}
+	// 200 {"data":[{"name":"Gear","note":null,"price":8}],"total":2,"page":1,"limit":1}
+	// 400 {"error":"bad_request","message":"filter must list values of name: an empty value is written \"\"","details":{"field":"filter","code":"list"}}
 }
 
 // A list is read to its end by cursors, at the same cost at any depth. The first

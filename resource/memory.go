@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -66,6 +67,11 @@ func (m *memory[Row]) holds(scope Scope, row *Row) bool {
 func (m *memory[Row]) List(ctx context.Context, scope Scope, q Query) ([]Row, int, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
+	}
+	for _, c := range q.Filter {
+		if !slices.Contains(allOperators, c.Op) {
+			return nil, 0, fmt.Errorf("resource: the store in memory has no operator %s", c.Op)
+		}
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -139,6 +145,15 @@ func (m *memory[Row]) fulfills(row *Row, filter []Condition) bool {
 func holdsFor(value any, c Condition) bool {
 	if value == nil {
 		return c.Op == "!="
+	}
+	switch c.Op {
+	case opOneOf:
+		values, _ := c.Value.([]any)
+		return slices.ContainsFunc(values, func(v any) bool { return rowtype.Compare(value, v) == 0 })
+	case opPrefix:
+		text, isText := value.(string)
+		prefix, ok := c.Value.(string)
+		return ok && isText && strings.HasPrefix(text, prefix)
 	}
 	order := rowtype.Compare(value, c.Value)
 	switch c.Op {

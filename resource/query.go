@@ -158,7 +158,7 @@ func decodePair(pair string) (name, value string, err error) {
 
 // unknown refuses a parameter. A field's name gets the filter that was meant.
 func (q *queries) unknown(name, value string) error {
-	field := strings.TrimRight(name, "!<>")
+	field := strings.TrimRight(name, "!<>~^")
 	if slices.Contains(q.fields, field) {
 		name = shorten(name)
 		return apierror.BadRequest(name, "unknown",
@@ -187,26 +187,34 @@ func (q *queries) condition(s string) (Condition, error) {
 		return Condition{}, apierror.BadRequest("filter", "operator",
 			"filter must be a field, an operator and a value, such as filter="+q.fields[0]+"="+samples[q.filters[q.fields[0]].Kind])
 	}
-	name, rest := s[:at], s[at:]
+	name, op, value := s[:at], s[at:at+1], s[at+1:]
+	switch {
+	case op == "=" && at > 0 && (s[at-1] == '~' || s[at-1] == '^'):
+		name, op = s[:at-1], s[at-1:at+1]
+	case op != "=" && strings.HasPrefix(value, "="):
+		op, value = s[at:at+2], value[1:]
+	}
 	f := q.filters[name]
 	if f == nil {
 		return Condition{}, q.noField("filter", name, q.fields)
 	}
-	op := rest[:1]
-	if len(rest) > 1 && rest[1] == '=' && op != "=" {
-		op = rest[:2]
-	}
-	switch {
-	case op == "!":
+	if op == "!" {
 		return Condition{}, apierror.BadRequest("filter", "operator", "filter has no operator !; use !=")
-	case f.Kind == rowtype.Bool && op != "=" && op != "!=":
-		return Condition{}, apierror.BadRequest("filter", "operator", "filter can compare "+name+" with = and != only")
 	}
-	value, err := f.Parse(rest[len(op):])
+	if may := operators(f); !slices.Contains(may, op) {
+		last := len(may) - 1
+		return Condition{}, apierror.BadRequest("filter", "operator",
+			"filter can compare "+name+" with "+strings.Join(may[:last], " ")+" and "+may[last]+" only")
+	}
+	if op == opOneOf {
+		values, err := list(f, value)
+		return Condition{Field: name, Op: op, Value: values}, err
+	}
+	read, err := f.Parse(value)
 	if err != nil {
 		return Condition{}, apierror.BadRequest("filter", "type", "filter must compare "+name+" with "+err.Error())
 	}
-	return Condition{Field: name, Op: op, Value: value}, nil
+	return Condition{Field: name, Op: op, Value: read}, nil
 }
 
 // samples are values that a message shows.

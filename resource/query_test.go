@@ -66,6 +66,25 @@ func TestFilterAndSort(t *testing.T) {
 		"null equals nothing":           {query: "filter=email=&sort=name", want: ""},
 		"null differs from every value": {query: "filter=email!=e1@example.com&sort=name", want: "023456789"},
 		"null is not below":             {query: "filter=email<f&sort=name", want: "124578"},
+		"one of":                        {query: "filter=name~=l3,l1,nobody,l3&sort=name", want: "13"},
+		"one of one":                    {query: "filter=name~=l3", want: "3"},
+		"one of numbers":                {query: "filter=value~=1,2.50,1.0e0,-7&sort=name", want: "25"},
+		"one of times":                  {query: "filter=created_at~=2000-01-01T00:00:00Z,2000-01-01T00:00:00%2B02:00", want: ""},
+		"one of quoted values":          {query: `filter=name~="l3","l1"&sort=name`, want: "13"},
+		"one of values with commas":     {query: `filter=name~="l3,l1",l2`, want: "2"},
+		"null is in no list":            {query: `filter=email~=null,"",e1@example.com`, want: "1"},
+		"a list after =":                {query: "filter=name=l3,l1", want: ""},
+		"a list's operator in a value":  {query: "filter=name!=~=l1&filter=name=l2", want: "2"},
+		"one of, among others":          {query: "filter=name~=l3,l4,l5&filter=name!=l4&filter=name^=l&sort=name", want: "35"},
+		"begins with":                   {query: "filter=name^=l&filter=value<1&sort=name", want: "01"},
+		"begins with all of it":         {query: "filter=name^=l4", want: "4"},
+		"begins with more than it":      {query: "filter=name^=l44", want: ""},
+		"begins in another case":        {query: "filter=name^=L", want: ""},
+		"begins with no pattern":        {query: "filter=name^=%25", want: ""},
+		"begins with nothing":           {query: "filter=name^=&sort=name", want: "0123456789"},
+		"null begins with nothing":      {query: "filter=email^=&sort=name", want: "124578"},
+		"begins, escaped":               {query: "filter=name%5E%3Dl4", want: "4"},
+		"begins with a list":            {query: "filter=name^=l3,l4", want: ""},
 		"null comes first":              {query: "sort=email,name", want: "0369124578"},
 		"and last in descending order":  {query: "sort=-email,-name", want: "8754219630"},
 		"equal values by id":            {query: "sort=active", want: "1357902468"},
@@ -125,6 +144,24 @@ func TestBadQueriesAreRefused(t *testing.T) {
 		"a filter without a field":   {"filter==true", "filter", "unknown", ""},
 		"a filter by no such field":  {"filter=actve=true", "filter", "unknown", "filter has no field actve; did you mean active?"},
 		"a filter by another's name": {"filter=org_unit=uk", "filter", "unknown", "filter has no field org_unit; the fields are active, created_at, email, name, updated_at, value"},
+		"a list of bools":            {"filter=active~=true", "filter", "operator", "filter can compare active with = and != only"},
+		"a beginning of numbers":     {"filter=value^=1", "filter", "operator", "filter can compare value with = != > >= < <= and ~= only"},
+		"a beginning of times":       {"filter=created_at^=2026", "filter", "operator", ""},
+		"an empty list":              {"filter=name~=", "filter", "list", `filter must list values of name: an empty value is written ""`},
+		"a list with a gap":          {"filter=name~=a,,b", "filter", "list", ""},
+		"a list with a comma behind": {"filter=name~=a,", "filter", "list", ""},
+		"a list with a space":        {"filter=name~=a,+b", "filter", "list", "filter must list values of name: a value that begins or ends with a space stands in double quotes"},
+		"a list with an open quote":  {`filter=name~="a`, "filter", "list", `filter must list values of name: a value with a comma or a double quote stands in double quotes, in which "" is one`},
+		"a list with a quote inside": {`filter=name~=a"b`, "filter", "list", ""},
+		"a list behind a quote":      {`filter=name~="a"b`, "filter", "list", ""},
+		"a list of 101 values":       {"filter=value~=1" + strings.Repeat(",1", 100), "filter", "max", "filter must list at most 100 values of value"},
+		"a list with no number":      {"filter=value~=1,x", "filter", "type", "filter must compare value with a number"},
+		"a list twice":               {"filter=value~=1&filter=value~=2", "filter", "duplicate", "filter must compare value with ~= only once"},
+		"a list with bad bytes":      {"filter=name~=a,%FF", "filter", "type", ""},
+		"a beginning of bad bytes":   {"filter=name^=%C3", "filter", "type", ""},
+		"half of an operator":        {"filter=name~l", "filter", "operator", ""},
+		"the other half":             {"filter=name=~l~=x&filter=nam~=x", "filter", "unknown", "filter has no field nam; did you mean name?"},
+		"a field with a list":        {"name~=a,b", "name~", "unknown", "Unknown parameter name~; use filter=name~=a,b"},
 		"an order of bools":          {"filter=active>false", "filter", "operator", "filter can compare active with = and != only"},
 		"no bool":                    {"filter=active=1", "filter", "type", "filter must compare active with true or false"},
 		"no number":                  {"filter=value=x", "filter", "type", "filter must compare value with a number"},
@@ -223,10 +260,42 @@ func TestTotalsMayBeCapped(t *testing.T) {
 	}
 }
 
+// FuzzList reads lists. What is accepted has to come back from the same values
+// written in quotes, and to be as many as the commas say that are not in quotes.
+func FuzzList(f *testing.F) {
+	for _, s := range []string{"a", "a,b", `"a,b",c`, `"a""b"`, `""`, `"`, ",", "a,", `"a"b`, " a", `"," ",",""`, "ü,\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		values, err := resource.SplitList(s)
+		if err != nil || len(values) > 100 {
+			return
+		}
+		if len(values) == 0 {
+			t.Fatalf("%q is a list of no values", s)
+		}
+		var quoted []string
+		for _, v := range values {
+			quoted = append(quoted, `"`+strings.ReplaceAll(v, `"`, `""`)+`"`)
+			if !strings.Contains(s, `"`) && (v == "" || strings.ContainsAny(v, `,"`)) {
+				t.Errorf("%q has the value %q", s, v)
+			}
+		}
+		again, err := resource.SplitList(strings.Join(quoted, ","))
+		if diff := cmp.Diff(values, again); err != nil || diff != "" {
+			t.Errorf("%q written in quotes: %v\n%s", s, err, diff)
+		}
+		if !strings.Contains(s, `"`) && strings.Join(values, ",") != s {
+			t.Errorf("%q is read as %q", s, values)
+		}
+	})
+}
+
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{
 		"", "page=2&limit=3", "filter=active=true", "filter=value>=1&filter=value<3", "sort=name,-created_at",
 		"active=true", "filter=email!=", "filter=created_at>2026-01-02T15:04:05Z", "filter=%ff", "sort=,", "a;b", "&&", "filter=value=1e308",
+		"filter=name~=l1,l2", `filter=name~="a,""b",""`, "filter=value~=1,2.5", "filter=name^=l", "filter=name^=\xf4\x8f\xbf\xbf", "filter=name~=,", `filter=name~="`,
 	} {
 		f.Add(s)
 	}

@@ -40,8 +40,19 @@
 //
 // # Lists
 //
-// filter=value>=100 compares a declared field by one of = != > >= < <=; it may
-// be repeated, once per field and operator, and all have to hold.
+// filter=value>=100 compares a declared field with a value; it may be repeated,
+// once per field and operator, and all have to hold:
+//
+//	= != > >= < <=   filter=created_at>=2026-01-01T00:00:00Z
+//	~=  is one of    filter=status~=new,won     filter=name~="Gear, small",Cog
+//	^=  begins with  filter=name^=Ge
+//
+// The values of a list, 100 at most, are written as in a line of CSV: one with a
+// comma, a double quote or a space at an end stands in double quotes, in which
+// "" is one, and an empty one is "". Strings are compared by their bytes, in
+// their case. Null is equal to nothing, in no list, and begins with nothing;
+// != alone holds for it.
+//
 // sort=name,-created_at orders by declared fields and then by id, in the direction
 // of the last of them. Other parameters, and repeated ones, are a 400.
 //

@@ -106,11 +106,17 @@ type Query struct {
 // A Condition compares a field of the row with a value.
 type Condition struct {
 	Field string // JSON name of a declared field
-	Op    string // =, !=, >, >=, <, <=
+
+	// Op is one of = != > >= < <=, of ~= (equals one of the values) and, for
+	// a string, of ^= (begins with the value, compared by bytes). A store
+	// answers one that it does not know with an error.
+	Op string
 
 	// Value is a string, bool, int64, uint64, float64 or time.Time (UTC), as
-	// the field's type asks for. Null equals no value: a row where the field
-	// is null fulfills != and nothing else.
+	// the field's type asks for. For ~= it is a []any of 1 to 100 of them,
+	// without two that are equal. Null equals no value, is in no list and
+	// begins with nothing: a row where the field is null fulfills != and
+	// nothing else.
 	Value any
 }
 

@@ -118,7 +118,11 @@ func (p *pair) query() string {
 		if p.random.IntN(2) == 0 {
 			value = p.pick("1", "2", "a", "b", "true", "false", "2026-01-02T02:04:05.123456Z")
 		}
-		q.Add("filter", p.pick(fields...)+p.pick("=", "!=", "<", "<=", ">", ">=")+value)
+		op := p.pick("=", "!=", "<", "<=", ">", ">=", "~=", "~=", "^=")
+		if op == "~=" && p.random.IntN(4) > 0 {
+			value += "," + p.pick("1", "2", "a", `""`, `"a,b"`, "2026-01-02T02:04:05.123456Z", strings.Repeat("b,", 50)+"a")
+		}
+		q.Add("filter", p.pick(fields...)+op+value)
 	}
 	if p.random.IntN(2) == 0 {
 		q.Set("sort", p.pick("", "-")+p.pick(fields...)+","+p.pick("", "-")+p.pick(fields...))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,7 +56,6 @@ func (s suite[Row]) lists(t *testing.T, store resource.Store[Row]) {
 		}
 	}
 	fields := s.fields(t)
-	operators := []string{"=", "!=", ">", ">=", "<", "<="}
 	byID := []resource.Order{{Field: "id"}}
 
 	for _, f := range fields {
@@ -69,19 +69,29 @@ func (s suite[Row]) lists(t *testing.T, store resource.Store[Row]) {
 			check(Scope("a", "c"), resource.Query{Sort: order, Limit: 7, Offset: 700})
 			check(Scope("b"), resource.Query{Sort: order, Limit: 100})
 		}
-		for _, op := range operators {
-			if f.Kind == rowtype.Bool && op != "=" && op != "!=" {
-				continue
-			}
+		for _, op := range operators(f) {
 			for n := range 8 {
 				value := f.Value(reflect.ValueOf(&rows[n]).Elem())
 				if value == nil {
 					continue
 				}
 				c := resource.Condition{Field: f.Name, Op: op, Value: value}
+				if op == "~=" {
+					c.Value = []any{value}
+				}
 				check(Scope("a", "b"), resource.Query{Filter: []resource.Condition{c}, Sort: byID, Limit: 10})
 			}
 		}
+		if f.Kind == rowtype.String {
+			for _, prefix := range prefixes(&f, rows) {
+				c := resource.Condition{Field: f.Name, Op: "^=", Value: prefix}
+				check(Scope("a", "b"), resource.Query{Filter: []resource.Condition{c}, Sort: byID, Limit: 100})
+			}
+		}
+	}
+	unknown := resource.Query{Filter: []resource.Condition{{Field: "id", Op: "?=", Value: id(1)}}, Sort: byID, Limit: 10}
+	if got, _, err := store.List(t.Context(), Scope("a"), unknown); err == nil {
+		t.Errorf("List with an operator that does not exist = %d rows, want an error", len(got))
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -91,19 +101,58 @@ func (s suite[Row]) lists(t *testing.T, store resource.Store[Row]) {
 	}
 }
 
+// operators returns those that a filter may compare the field with.
+func operators(f rowtype.Field) []string {
+	all := []string{"=", "!=", ">", ">=", "<", "<=", "~=", "^="}
+	switch f.Kind {
+	case rowtype.Bool:
+		return all[:2]
+	case rowtype.String:
+		return all
+	}
+	return all[:7]
+}
+
+// prefixes returns the beginnings of all values of a field, and some that are at
+// the ends of what strings can hold.
+func prefixes[Row any](f *rowtype.Field, rows []Row) []string {
+	all := []string{"", "%", "_", `\`, "*", "\x7f", "\u07ff", "\ud7ff", "\uffff", "\U0010ffff", "a\U0010ffff\U0010ffff"}
+	for i := range rows {
+		if text, ok := f.Value(reflect.ValueOf(&rows[i]).Elem()).(string); ok {
+			for at := range text {
+				all = append(all, text[:at])
+			}
+			all = append(all, text, text+"\x01")
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // query returns a random query without a position.
 func (s suite[Row]) query(random *rand.Rand, fields []rowtype.Field, rows []Row) resource.Query {
-	operators := []string{"=", "!=", ">", ">=", "<", "<="}
 	q := resource.Query{Limit: 1 + random.IntN(12)}
 	for _, i := range random.Perm(len(fields))[:random.IntN(min(3, len(fields)))] {
-		value := fields[i].Value(reflect.ValueOf(&rows[random.IntN(listed)]).Elem())
-		op := operators[random.IntN(len(operators))]
-		if fields[i].Kind == rowtype.Bool {
-			op = operators[random.IntN(2)]
+		anyValue := func() any { return fields[i].Value(reflect.ValueOf(&rows[random.IntN(listed)]).Elem()) }
+		may := operators(fields[i])
+		c := resource.Condition{Field: fields[i].Name, Op: may[random.IntN(len(may))], Value: anyValue()}
+		switch {
+		case c.Value == nil:
+			continue
+		case c.Op == "~=":
+			values := []any{c.Value}
+			for range random.IntN(20) {
+				v := anyValue()
+				if v != nil && !slices.ContainsFunc(values, func(other any) bool { return rowtype.Compare(other, v) == 0 }) {
+					values = append(values, v)
+				}
+			}
+			c.Value = values
+		case c.Op == "^=":
+			all := prefixes(&fields[i], rows)
+			c.Value = all[random.IntN(len(all))]
 		}
-		if value != nil {
-			q.Filter = append(q.Filter, resource.Condition{Field: fields[i].Name, Op: op, Value: value})
-		}
+		q.Filter = append(q.Filter, c)
 	}
 	for _, i := range random.Perm(len(fields))[:random.IntN(min(4, len(fields)))] {
 		if fields[i].Name != "id" {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -49,8 +50,8 @@ func (s *Store[Row]) List(ctx context.Context, scope resource.Scope, q resource.
 		return nil, 0, nil
 	}
 	for _, c := range q.Filter {
-		if !s.compare(w, c) {
-			return nil, 0, nil
+		if ok, err := s.compare(w, c); err != nil || !ok {
+			return nil, 0, err
 		}
 	}
 	if q.After != nil {
@@ -122,16 +123,21 @@ func (s *Store[Row]) count(ctx context.Context, w *where, most int) (counted int
 	return counted, s.translate(ctx, err)
 }
 
-// compare appends a condition. It reports false for a field that the table does
-// not have.
-func (s *Store[Row]) compare(w *where, c resource.Condition) bool {
+// compare appends a condition. It reports false for one that no row can fulfill,
+// such as that on a field which the table does not have, and fails for an operator
+// that it does not know.
+func (s *Store[Row]) compare(w *where, c resource.Condition) (bool, error) {
 	f := rowtype.Find(s.fields, c.Field)
 	if f == nil || f.Kind == rowtype.JSON {
-		return false
+		return false, nil
 	}
 	op := c.Op
 	switch op {
 	case "=", "<", "<=", ">", ">=":
+	case "~=":
+		return s.oneOf(w, f, c.Value), nil
+	case "^=":
+		return s.prefix(w, f, c.Value), nil
 	case "!=":
 		// NULL differs from every value.
 		op = "<>"
@@ -141,10 +147,10 @@ func (s *Store[Row]) compare(w *where, c resource.Condition) bool {
 			op = "IS DISTINCT FROM"
 		}
 	default:
-		return false
+		return false, fmt.Errorf("sqlstore: List: there is no operator %s", op)
 	}
 	w.text.WriteString(" AND " + quote(f.Name) + " " + op + " " + s.bind(w, s.arg(c.Value)))
-	return true
+	return true, nil
 }
 
 func (s *Store[Row]) orderBy(orders []resource.Order) string {
