@@ -66,14 +66,15 @@ func (c config) audiences() []string {
 }
 
 // subjectPrefix begins the subjects of the foreign issuer's tokens: without it, a
-// token with the sub demo-admin would be demo-admin. The host suffices, since there
-// is one such issuer at a time. It is empty where there is none.
+// token with the sub demo-admin would be demo-admin. The path tells the realms of one
+// host apart, whose roles would be each other's where -issuer changes. It is empty
+// where there is no foreign issuer.
 func (c config) subjectPrefix() string {
 	if c.issuer == "" {
 		return ""
 	}
 	u, _ := url.Parse(c.issuer) // which check has done before
-	return strings.ToLower(u.Host) + "|"
+	return strings.ToLower(u.Host) + strings.TrimSuffix(u.EscapedPath(), "/") + "|"
 }
 
 // trustForeign returns what the foreign issuer's tokens are checked against.

@@ -283,3 +283,20 @@ func TestAttack(t *testing.T) {
 		})
 	}
 }
+
+// The subjects of one issuer are never those of another on the same host.
+func TestSubjectsOfAnIssuer(t *testing.T) {
+	t.Parallel()
+	for issuer, want := range map[string]string{
+		"":                                   "",
+		"https://Login.example.com":          "login.example.com|",
+		"https://login.example.com/":         "login.example.com|",
+		"https://login.example.com:8443":     "login.example.com:8443|",
+		"https://login.example.com/realms/a": "login.example.com/realms/a|",
+		"https://login.example.com/realms/B": "login.example.com/realms/B|",
+	} {
+		if got := (config{issuer: issuer}).subjectPrefix(); got != want {
+			t.Errorf("subjectPrefix of %q = %q, want %q", issuer, got, want)
+		}
+	}
+}
