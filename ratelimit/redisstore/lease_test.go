@@ -364,9 +364,9 @@ func TestLeasesTakeABoundedPieceOfMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)
 	}
-	full := after(300_000)
-	if got := after(100_000) - full; got > 1<<20 {
-		t.Errorf("100,000 more keys took %d bytes more, want none to speak of", got)
+	full := after(180_000)
+	if got := after(50_000) - full; got > 1<<19 {
+		t.Errorf("50,000 more keys took %d bytes more, want none to speak of", got)
 	}
 	runtime.KeepAlive(store)
 }
