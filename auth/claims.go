@@ -106,7 +106,8 @@ func (c *claims) parse(text string) error {
 	return err
 }
 
-// check checks the claims against the issuer and the time, and fills in p.
+// check checks the claims against the issuer and the time, and fills in p, which
+// is the zero one.
 func (c *claims) check(p *Principal, t *trusted, now time.Time, grace, leeway time.Duration) error {
 	switch {
 	case c.issuer != t.URL:
@@ -124,17 +125,8 @@ func (c *claims) check(p *Principal, t *trusted, now time.Time, grace, leeway ti
 	case c.subject == "":
 		return errSubject
 	}
-	*p = Principal{
-		Scheme:   schemeBearer,
-		Subject:  c.subject,
-		ClientID: c.clientID,
-		Issuer:   c.issuer,
-		TokenID:  c.tokenID,
-		Unit:     c.unit,
-		Issued:   c.issued,
-		Expires:  c.expires,
-		claims:   rawClaims(c.raw),
-	}
+	p.Scheme, p.Subject, p.ClientID, p.Issuer, p.TokenID = schemeBearer, c.subject, c.clientID, c.issuer, c.tokenID
+	p.Unit, p.Issued, p.Expires, p.claims = c.unit, c.issued, c.expires, rawClaims(c.raw)
 	if t.SubjectPrefix != "" {
 		p.Subject = t.SubjectPrefix + c.subject
 	}
@@ -175,9 +167,23 @@ func (c *claims) meant(audiences []string) bool {
 // section 4.2) or of an array of strings, as some issuers have it.
 func words(text string) ([]string, bool) {
 	if v, ok := scan.String(text); ok {
-		return strings.FieldsFunc(v, func(r rune) bool { return r == ' ' }), true
+		return spaced(v), true
 	}
 	return scan.Strings(text)
+}
+
+// spaced returns what stands between the spaces, and other white space in one with
+// it.
+func spaced(text string) []string {
+	list := make([]string, 0, strings.Count(text, " ")+1)
+	for text != "" {
+		word, rest, _ := strings.Cut(text, " ")
+		if word != "" {
+			list = append(list, word)
+		}
+		text = rest
+	}
+	return list
 }
 
 // list returns the strings of an array, or a string by itself.

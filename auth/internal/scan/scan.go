@@ -7,6 +7,7 @@ package scan
 import (
 	"encoding/json"
 	"errors"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -194,6 +195,10 @@ func (s *scanner) str() error {
 		return ErrForm
 	}
 	for s.at < len(s.text) {
+		s.plain()
+		if s.at == len(s.text) {
+			break
+		}
 		switch c := s.text[s.at]; {
 		case c == '"':
 			s.at++
@@ -209,6 +214,26 @@ func (s *scanner) str() error {
 		}
 	}
 	return ErrForm
+}
+
+// plain steps over characters of a string that mean themselves, eight at a time. It
+// may stop before one of them.
+func (s *scanner) plain() {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for s.at+8 <= len(s.text) {
+		t := s.text[s.at : s.at+8]
+		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		quote, slash := x^('"'*ones), x^('\\'*ones)
+		// The top bit of each byte that is a quote, a backslash or below a space, and
+		// perhaps of some behind the first such.
+		stop := ((quote-ones)&^quote | (slash-ones)&^slash | (x-' '*ones)&^x) & tops
+		if stop != 0 {
+			s.at += bits.TrailingZeros64(stop) / 8
+			return
+		}
+		s.at += 8
+	}
 }
 
 func (s *scanner) escape() bool {
