@@ -40,6 +40,15 @@
 // that cannot be seen. TRUNCATE passes it, and so does a view, which reads as its
 // owner unless it is a security_invoker.
 //
+// # What it costs
+//
+// Under the condition, on 1,000,000 rows and with scopes of 1, 49 and 1,666 units, a
+// page takes 1.1 to 1.5 times as long as without the wall and a count 1.3 to 2
+// times, where an index has the unit and the order of the page
+// (TENET_MILLION=1 go test -v -run TestTheWallCosts ./internal/integration). An
+// index over the unit alone is smaller, counts faster without the wall, and up to
+// 3.4 times slower behind it.
+//
 // # Concurrency
 //
 // A [Wall] is immutable and safe for concurrent use.
