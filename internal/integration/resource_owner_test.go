@@ -11,6 +11,7 @@ import (
 	authstore "github.com/tenetkit/tenet/auth/sqlstore"
 	oustore "github.com/tenetkit/tenet/ouscope/sqlstore"
 	"github.com/tenetkit/tenet/resource"
+	keystore "github.com/tenetkit/tenet/resource/idempotency/sqlstore"
 	"github.com/tenetkit/tenet/resource/sqlstore"
 )
 
@@ -63,6 +64,13 @@ func TestMigrateAsARoleThatOwnsNothing(t *testing.T) {
 		},
 		"auth": func(db *sql.DB) error {
 			store, err := authstore.New(db, authstore.Options{Dialect: "postgres"})
+			if err != nil {
+				return err
+			}
+			return store.Migrate(t.Context())
+		},
+		"idempotency": func(db *sql.DB) error {
+			store, err := keystore.New(db, keystore.Options{Dialect: "postgres"})
 			if err != nil {
 				return err
 			}

@@ -36,8 +36,10 @@ type thing struct {
 }
 
 func newThing(id, unit string, n int) thing {
-	words := []string{"", "a", "B", "ab", "Z", "é", "z", "Ünder", "a b", "' OR '1'='1", "%", "_", "\u2028", "𝄞", `"q"`, "ÿ",
-		"a\U0010ffff", "a\U0010ffff\U0010ffffx", "\ud7ff", "\ud7ffx", "\ue000", "a\x7f", "a\u0080", "\u07ff", "\u0800"}
+	words := []string{
+		"", "a", "B", "ab", "Z", "é", "z", "Ünder", "a b", "' OR '1'='1", "%", "_", "\u2028", "𝄞", `"q"`, "ÿ",
+		"a\U0010ffff", "a\U0010ffff\U0010ffffx", "\ud7ff", "\ud7ffx", "\ue000", "a\x7f", "a\u0080", "\u07ff", "\u0800",
+	}
 	out := thing{
 		ID: id, OrgUnit: unit, Name: words[n%len(words)], Order: words[n*7%len(words)],
 		Active: n%3 == 0, Count: int64(n-50) * 90071992547409919, Small: int8(n), Value: float64(n%11) / 3,

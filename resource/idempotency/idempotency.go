@@ -27,6 +27,10 @@
 //
 // # What is kept
 //
+// [NewMemory] keeps keys in one process, until it ends; package
+// resource/idempotency/sqlstore keeps them in SQLite or PostgreSQL, for all
+// processes.
+//
 // Answers below 500 are kept for [Options.Keep], except 429, which is about the
 // moment and not about the request. After a 5xx or a panic the key is free again:
 // the client was told to retry, and only the handler knows what it has done by
@@ -80,7 +84,8 @@ type Options struct {
 }
 
 // A Store keeps keys. Its methods are called concurrently, by several processes
-// where the store is shared.
+// where the store is shared. Package resource/idempotency/idempotencytest tests
+// one of your own. An id and a request are any 32 bytes.
 type Store interface {
 	// Begin claims the id for a request until the lease ends, in one atomic
 	// step. Where the id is taken, it claims nothing and returns the record;
