@@ -3,7 +3,6 @@ package auth
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,8 +30,6 @@ var (
 	errRevoked      = errors.New("auth: token is revoked")
 )
 
-var strictBase64 = base64.RawURLEncoding.Strict()
-
 // scratch is the working memory of one check.
 type scratch struct {
 	token   []byte
@@ -42,14 +39,11 @@ type scratch struct {
 
 // decode returns the bytes of one part of the token, until the next call.
 func (s *scratch) decode(part []byte) ([]byte, error) {
-	want := strictBase64.DecodedLen(len(part))
-	if cap(s.decoded) < want {
-		s.decoded = make([]byte, 2*want)
+	if size := decodedLen(len(part)); cap(s.decoded) < size {
+		s.decoded = make([]byte, 2*size)
 	}
-	n, err := strictBase64.Decode(s.decoded[:cap(s.decoded)], part)
-	// The decoder passes over line ends: then there are fewer bytes than the
-	// length promises, or a length that is none.
-	if err != nil || n != want || len(part)%4 == 1 {
+	n, ok := decodeBase64(s.decoded[:cap(s.decoded)], part)
+	if !ok {
 		return nil, errBase64
 	}
 	return s.decoded[:n], nil

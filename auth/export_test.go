@@ -70,3 +70,10 @@ func Decoys(b *Basic) (hashes []string) {
 	}
 	return hashes
 }
+
+// DecodeBase64 decodes the base64url of a token.
+func DecodeBase64(text string) (string, bool) {
+	dst := make([]byte, decodedLen(len(text)))
+	n, ok := decodeBase64(dst, []byte(text))
+	return string(dst[:n]), ok
+}

@@ -109,3 +109,18 @@ func FuzzClaims(f *testing.F) {
 		}
 	})
 }
+
+// What is decoded is what encoding/base64 decodes where it is strict, save that line
+// ends are refused.
+func FuzzDecodeBase64(f *testing.F) {
+	for _, s := range []string{"", "A", "AA", "AB", "AAA", "AAB", "AAAA", "AAAAA", "AA==", "A\nAA", "\r", "-_-_", "+/+/", "AAAAAAAA\xff", "eyJhbGciOiJIUzI1NiJ9"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, ok := auth.DecodeBase64(text)
+		want, err := base64.RawURLEncoding.Strict().DecodeString(text)
+		if (ok != (err == nil && !strings.ContainsAny(text, "\r\n"))) || ok && got != string(want) {
+			t.Errorf("DecodeBase64(%q) = %q, %v, where encoding/base64 gives %q, %v", text, got, ok, want, err)
+		}
+	})
+}

@@ -310,8 +310,7 @@ func TestMustRefuseAtConstruction(t *testing.T) {
 	}
 }
 
-// The standard library's decoder passes over line ends, whatever their number
-// does to the length.
+// Many a decoder passes over line ends.
 func TestLineEndsAreRefused(t *testing.T) {
 	t.Parallel()
 	j := newJWT(t, auth.JWTOptions{})
