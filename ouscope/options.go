@@ -41,7 +41,9 @@ type Options struct {
 	// Organization names the only organization that is served: units and
 	// assignments of others count nothing, and choices and digests are bound
 	// to it. It is needed where two organizations use the same unit ids, with
-	// a Scoper for each. If empty, all organizations of the directory.
+	// a Scoper for each. Their rows need an organization, too, in a column that
+	// each query compares or in tables of their own: a scope names units alone.
+	// If empty, all organizations of the directory.
 	Organization string
 
 	// CacheTTL is how long the units, and the assignments of a subject, are

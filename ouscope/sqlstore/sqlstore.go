@@ -24,7 +24,8 @@
 //
 // Units are keyed by organization and id. Ids that are unique over all
 // organizations need nothing else; where two organizations use equal ones, each
-// has a Scoper with its own [ouscope.Options].Organization.
+// has a Scoper with its own [ouscope.Options].Organization, and rows of theirs in
+// one table are told apart by a column for the organization.
 //
 // # Concurrency
 //
