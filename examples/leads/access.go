@@ -28,9 +28,7 @@ type access struct {
 // that they get here, whose subject is the client too, and for those of the
 // foreign issuer, unless that is the zero one.
 func newAccess(c config, clients *clientList, foreign auth.Issuer, logger *slog.Logger) (*access, error) {
-	// The peer of the connection: nothing in front of the service is trusted to
-	// say who calls. Behind a proxy name it in IPOptions.Proxies.
-	ip, err := ratelimit.IP(ratelimit.IPOptions{})
+	ip, err := ratelimit.IP(c.ipOptions())
 	if err != nil {
 		return nil, err
 	}

@@ -247,3 +247,28 @@ func TestBrakes(t *testing.T) {
 		t.Errorf("the log tells of the flood in %d lines, want at most %d for each of the reasons", n, auditLines+1)
 	}
 }
+
+// TestTrustedProxies takes the word of the proxies named on who called, and nobody
+// else's.
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"none":             {want: "address=127.0.0.1 "},
+		"another one":      {args: []string{"-trusted-proxies", "10.0.0.0/8"}, want: "address=127.0.0.1 "},
+		"the one in front": {args: []string{"-trusted-proxies", "10.0.0.0/8, 127.0.0.1"}, want: "address=192.0.2.7 "},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startUnlimited(t, sqliteEngine(t), tt.args...)
+			s.want(t, 401, call{as: "demo-emea", secret: "wrong", target: "/leads", header: map[string]string{"X-Forwarded-For": "198.51.100.1, 192.0.2.7"}})
+			s.stop()
+			if log := s.stderr.String(); !strings.Contains(log, tt.want) {
+				t.Errorf("log %s, want %s", log, tt.want)
+			}
+		})
+	}
+}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/examples/leads/internal/clientfile"
+	"github.com/tenetkit/tenet/ratelimit"
 )
 
 // clientList has everybody who comes with an id and a secret: the demo clients,
@@ -26,6 +30,7 @@ type clientList struct {
 type clients struct {
 	find     auth.ClientFunc
 	fromFile []auth.Client
+	plans    map[string]ratelimit.Rate // by id; without one the flags' rate and burst hold
 }
 
 // newClientList returns the list, with the file read.
@@ -47,7 +52,13 @@ func (l *clientList) read() error {
 		}
 	}
 	all := slices.Clone(fromFile)
+	plans := make(map[string]ratelimit.Rate)
 	for _, c := range fromFile {
+		plan, err := planOf(c)
+		if err != nil {
+			return fmt.Errorf("-clients: %s: client %q: %w", l.file, c.ID, err)
+		}
+		plans[c.ID] = plan
 		if l.foreign != "" && strings.HasPrefix(c.ID, l.foreign) {
 			return fmt.Errorf("-clients: %s: client %q has the name of a subject of -issuer", l.file, c.ID)
 		}
@@ -61,8 +72,35 @@ func (l *clientList) read() error {
 	if err != nil {
 		return fmt.Errorf("-clients: %s: %w", l.file, err)
 	}
-	l.now.Store(&clients{find, fromFile})
+	l.now.Store(&clients{find, fromFile, plans})
 	return nil
+}
+
+// planOf returns the rate that the client's claims name, as {"rate":600,"burst":1200}.
+func planOf(c auth.Client) (plan ratelimit.Rate, err error) {
+	claims, _ := c.Claims.(map[string]any)
+	for name, field := range map[string]*int{"rate": &plan.Limit, "burst": &plan.Burst} {
+		value, named := claims[name]
+		if !named {
+			continue
+		}
+		n, ok := value.(float64)
+		if !ok || n < 1 || n > maxRate || n != math.Trunc(n) {
+			return plan, fmt.Errorf("the claim %s is a number from 1 to %d", name, maxRate)
+		}
+		*field = int(n)
+	}
+	if plan.Burst > 0 && plan.Limit == 0 {
+		return plan, errors.New("the claim burst goes with rate, which is missing")
+	}
+	return plan, nil
+}
+
+// plan is the rate of the caller, or the zero one for those of the flags. A client
+// and its tokens are one subject.
+func (l *clientList) plan(r *http.Request) ratelimit.Rate {
+	subject, _ := auth.Subject(r)
+	return l.now.Load().plans[subject]
 }
 
 // reload reads the file again, and goes on with the list in use if it is bad.

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/tenetkit/tenet/ratelimit"
 )
 
 // config is what the flags and the environment say.
@@ -28,6 +30,7 @@ type config struct {
 	audience   string
 	jwks       string
 	clients    string
+	proxies    string
 	newSecret  bool
 	log        string
 }
@@ -54,6 +57,7 @@ func parseConfig(args []string, getenv func(string) string, usage io.Writer) (co
 	flags.StringVar(&c.audience, "audience", "", "`audiences`, separated by commas; a token of -issuer has to name one of them")
 	flags.StringVar(&c.jwks, "jwks", "", "`URL or file` with the keys of -issuer: a JWK Set, in a file also a JWK or PEM; a file is read at the start (default by OpenID discovery)")
 	flags.StringVar(&c.clients, "clients", "", "JSON `file` of clients beside the demo clients or in place of some; SIGHUP reads it again")
+	flags.StringVar(&c.proxies, "trusted-proxies", "", "`prefixes` (10.0.0.0/8), separated by commas, of the proxies whose X-Forwarded-For tells who called")
 	flags.BoolVar(&c.newSecret, "new-secret", false, "print a new secret, and its hash for -clients, and exit")
 	flags.StringVar(&c.log, "log", "text", "form of the log: text or json")
 
@@ -129,7 +133,22 @@ func (c config) check() error {
 	case c.log != "text" && c.log != "json":
 		return fmt.Errorf("-log must be text or json, not %q", c.log)
 	}
+	if _, err := ratelimit.IP(c.ipOptions()); err != nil {
+		return fmt.Errorf("-trusted-proxies: %w", err)
+	}
 	return c.checkForeign()
+}
+
+// ipOptions say whose word counts on where a request comes from: that of the
+// proxies named, and without any the connection's own end.
+func (c config) ipOptions() ratelimit.IPOptions {
+	var opts ratelimit.IPOptions
+	for prefix := range strings.SplitSeq(c.proxies, ",") {
+		if c.proxies != "" {
+			opts.Proxies = append(opts.Proxies, strings.TrimSpace(prefix))
+		}
+	}
+	return opts
 }
 
 func isPostgres(db string) bool {

@@ -122,3 +122,51 @@ func walkRateLimit(t *testing.T, s *server, degraded int) {
 		t.Errorf("/healthz carries X-RateLimit-Limit %q, want none", got)
 	}
 }
+
+// TestPlans gives clients of a file a rate of their own, by secret and by token, and
+// another one when the file is read again.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	robot, secret := client("robot")
+	plain, plainSecret := client("plain")
+	write := func(path string, claims any) string {
+		robot.Claims = claims
+		return clientsFile(t, path, robot, plain)
+	}
+	path := write("", map[string]any{"rate": 600, "burst": 1200, "team": "reports"})
+	s := start(t, "-db", sqliteEngine(t).flag, "-rows", "1", "-clients", path)
+	limits := func(as, secret string) [2]string {
+		t.Helper()
+		h := s.want(t, 403, call{as: as, secret: secret, target: "/leads"}).header
+		return [2]string{h.Get("X-RateLimit-Limit"), h.Get("X-RateLimit-Remaining")}
+	}
+	token := "bearer:" + s.token(t, "robot", secret) // counted under the plan, too
+	for _, tt := range []struct {
+		as, secret string
+		want       [2]string
+	}{
+		{"robot", secret, [2]string{"600", "1198"}},
+		{token, "", [2]string{"600", "1197"}},
+		{"plain", plainSecret, [2]string{"100", "199"}},
+		{"demo-none", "", [2]string{"100", "199"}},
+	} {
+		if got := limits(tt.as, tt.secret); got != tt.want {
+			t.Errorf("limit and remaining of %.10s are %v, want %v", tt.as, got, tt.want)
+		}
+	}
+	write(path, map[string]any{"rate": 70})
+	s.reload()
+	if got := limits("robot", secret); got[0] != "70" {
+		t.Errorf("after the plan has changed the limit is %s, want 70", got[0])
+	}
+	for _, claims := range []map[string]any{{"rate": 0}, {"rate": 1.5}, {"rate": "600"}, {"rate": nil}, {"burst": 5}, {"rate": 1, "burst": 1e12}} {
+		write(path, claims)
+		s.reload()
+		if log := s.stderr.String(); !strings.Contains(log, `client \"robot\": the claim `) {
+			t.Errorf("claims %v: the log has no word of them: %s", claims, log)
+		}
+		if got := limits("robot", secret); got[0] != "70" {
+			t.Errorf("claims %v: the limit is %s, want that of the last good file", claims, got[0])
+		}
+	}
+}

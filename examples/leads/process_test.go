@@ -46,6 +46,8 @@ func TestFlags(t *testing.T) {
 		"keys without audience":    {args: []string{"-issuer", "https://login.example.com", "-jwks", "keys.json"}, status: 2, want: "-issuer goes with -audience"},
 		"keys without its issuer":  {args: []string{"-audience", "api", "-jwks", "keys.json"}, status: 2, want: "-audience goes with -issuer"},
 		"empty audience":           {args: []string{"-issuer", "https://login.example.com", "-audience", "api,,web"}, status: 2, want: "-audience"},
+		"a proxy that is a name":   {args: []string{"-trusted-proxies", "proxy.internal"}, status: 2, want: "-trusted-proxies"},
+		"an empty proxy":           {args: []string{"-trusted-proxies", "10.0.0.0/8,"}, status: 2, want: "-trusted-proxies"},
 		"issuer that is no URL":    {args: []string{"-issuer", "login", "-audience", "api"}, status: 2, want: "-issuer"},
 		"issuer with a password":   {args: []string{"-issuer", "https://ann:hunter2@login.example.com", "-audience", "api"}, status: 2, want: "-issuer"},
 		"issuer with a query":      {args: []string{"-issuer", "https://login.example.com?", "-audience", "api"}, status: 2, want: "-issuer"},

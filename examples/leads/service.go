@@ -61,7 +61,7 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 		return nil, err
 	}
 	limiter, err := ratelimit.New(counts, auth.Subject, ratelimit.Options{
-		Policies: []ratelimit.Policy{{Limit: c.rate, Burst: c.burst}},
+		Policies: []ratelimit.Policy{{Limit: c.rate, Burst: c.burst, Plan: clients.plan}},
 		OnOutage: func(err error) { logOutage(logger, err) },
 	})
 	if err != nil {

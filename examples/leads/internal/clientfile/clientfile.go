@@ -2,7 +2,7 @@
 //
 //	[
 //	  {"id": "reports", "secrets": [{"hash": "$sha256$...", "not_after": "2026-12-31T23:59:59Z"}]},
-//	  {"id": "robot", "org_unit": "uk", "secrets": [{"hash": "$argon2id$..."}], "disabled": true}
+//	  {"id": "robot", "org_unit": "uk", "secrets": [{"hash": "$argon2id$..."}], "disabled": true, "claims": {"rate": 600}}
 //	]
 //
 // The members are those of [auth.Client]. What encoding/json passes over or
