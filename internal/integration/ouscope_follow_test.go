@@ -49,7 +49,7 @@ func listenRedis(rdb *redis.Client, name string) follow.Listen {
 		channel := rdb.Subscribe(ctx, name)
 		defer channel.Close()
 		defer context.AfterFunc(ctx, func() { channel.Close() })() // a wait does not heed ctx
-		if _, err := channel.Receive(ctx); err != nil { // the confirmation
+		if _, err := channel.Receive(ctx); err != nil {            // the confirmation
 			return err
 		}
 		notify("") // heard from here on
