@@ -21,13 +21,20 @@ const maxRowErrors = 1000
 
 // imported is the result of an import.
 type imported struct {
-	Counts struct {
-		Total     int `json:"total"`
-		Succeeded int `json:"succeeded"`
-		Failed    int `json:"failed"`
-	} `json:"counts"`
+	counted
 	Errors  []rowError `json:"errors"`
 	Omitted int        `json:"errors_omitted,omitzero"` // beyond maxRowErrors
+}
+
+// counted is what an import tells while it runs.
+type counted struct {
+	Counts counts `json:"counts"`
+}
+
+type counts struct {
+	Total     int `json:"total"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
 }
 
 type rowError struct {
@@ -45,7 +52,8 @@ type rowError struct {
 //	{"counts":{"total":3,"succeeded":2,"failed":1},
 //	 "errors":[{"index":1,"field":"name","code":"required","message":"Name is required"}]}
 //
-// At most 1,000 errors are listed; errors_omitted counts the rest. The body has at
+// While the func runs, the job tells the counts so far. At most 1,000 errors are
+// listed; errors_omitted counts the rest. The body has at
 // most [Options.MaxBody] bytes, which the func holds on to until it has ended, and
 // at most [Options.MaxImport] rows; more are a 413.
 //

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
+	"github.com/tenetkit/tenet/resource/internal/progress"
 )
 
 const (
@@ -36,6 +37,7 @@ func (run *importing[Row, Input]) rows(ctx context.Context, body []byte, total i
 	if err := patiently(ctx, func() error { return run.rescope(ctx) }); err != nil {
 		return out, err
 	}
+	progress.Tell(ctx, out.counted)
 	i := -1
 	for raw := range elements(body) {
 		i++
@@ -52,6 +54,7 @@ func (run *importing[Row, Input]) rows(ctx context.Context, body []byte, total i
 		default:
 			out.Counts.Succeeded++
 		}
+		progress.Tell(ctx, out.counted)
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"net/http"
@@ -65,4 +66,48 @@ func Example() {
 	// Output:
 	// 202 Retry-After: 1
 	// 200 "counts":{"total":4,"succeeded":2,"failed":2},"errors":[{"index":1,"field":"name","code":"required","message":"Name is required"},{"index":3,"field":"value","code":"min","message":"Value must be 0 or more"}]}
+}
+
+// Work of one's own tells how far it is; a GET of the job shows it.
+func ExampleProgress() {
+	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
+	runner, err := jobs.New(caller, jobs.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	halfway, looked := make(chan bool), make(chan bool)
+	report := runner.Start(func(*http.Request) (func(context.Context) (any, error), error) {
+		return func(ctx context.Context) (any, error) {
+			jobs.Progress(ctx, map[string]int{"pages": 12, "of": 24})
+			halfway <- true
+			<-looked
+			return map[string]string{"report": "/reports/7"}, nil
+		}, nil
+	})
+	accepted := httptest.NewRecorder()
+	report.ServeHTTP(accepted, httptest.NewRequest("POST", "/reports", nil))
+
+	look := func() {
+		rec := httptest.NewRecorder()
+		runner.Handler().ServeHTTP(rec, httptest.NewRequest("GET", accepted.Header().Get("Location"), nil))
+		var job struct {
+			Status    string
+			Pages, Of int
+			Report    string
+		}
+		if err := json.Unmarshal(rec.Body.Bytes(), &job); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%+v\n", job)
+	}
+	<-halfway
+	look()
+	looked <- true
+	if err := runner.Close(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	look()
+	// Output:
+	// {Status:running Pages:12 Of:24 Report:}
+	// {Status:succeeded Pages:0 Of:0 Report:/reports/7}
 }

@@ -11,9 +11,10 @@
 //	Retry-After: 1
 //	{"id":"Q3ZB...","status":"queued"}
 //
-// and GET on the Location tells its state: queued, running, succeeded with the
-// members of the result, failed with errors:
+// and GET on the Location tells its state: queued, running with what the work has
+// told by [Progress], succeeded with the members of the result, failed with errors:
 //
+//	{"id":"Q3ZB...","status":"running","created_at":"...","updated_at":"...","counts":{"total":3,"succeeded":1,"failed":0}}
 //	{"id":"Q3ZB...","status":"succeeded","created_at":"...","updated_at":"...","counts":{"total":3,"succeeded":3,"failed":0},"errors":[]}
 //	{"id":"Q3ZB...","status":"failed","created_at":"...","updated_at":"...","errors":[{"code":"internal_server_error","message":"Internal server error"}]}
 //

@@ -57,6 +57,8 @@ func outcomeOf(result any) (outcome, error) {
 	return out, nil
 }
 
+func (out outcome) empty() bool { return len(out.members) == 0 && !out.listed }
+
 // with returns the members of the job: those of the result, and errors last, with
 // the reasons for which it failed before those of the result.
 func (out outcome) with(reasons []byte) []byte {

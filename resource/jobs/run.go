@@ -35,7 +35,8 @@ type job struct {
 
 	status  status
 	updated time.Time
-	members []byte // of the result or the errors, each with a comma before it
+	members []byte // of the progress, the result or the errors, each with a comma before it
+	told    outcome
 
 	canceled bool // by its owner, while it ran
 
@@ -128,7 +129,7 @@ func (run *Runner) next() (*job, context.Context, func(context.Context) (any, er
 	work := j.work
 	j.work, j.ctx = nil, nil
 	j.status, j.updated = running, time.Now()
-	return j, ctx, work
+	return j, run.listen(ctx, j), work
 }
 
 func (run *Runner) finish(j *job, out outcome, err error) {
@@ -138,6 +139,9 @@ func (run *Runner) finish(j *job, out outcome, err error) {
 		cancel()
 	}
 	delete(run.running, j)
+	if err != nil && out.empty() {
+		out = j.told
+	}
 	if j.status == failed { // given up by Close
 		if run.jobs[j.id] == j { // and not forgotten yet
 			run.kept -= len(j.members)
@@ -230,7 +234,7 @@ func (run *Runner) abandon() {
 			running-- // by a Close before
 			continue
 		}
-		j.status, j.members = failed, outcome{}.with(run.lost())
+		j.status, j.members = failed, j.told.with(run.lost())
 		run.end(j)
 	}
 	run.mu.Unlock()
