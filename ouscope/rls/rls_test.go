@@ -2,6 +2,8 @@ package rls_test
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/http"
@@ -82,20 +84,23 @@ func TestEnterSetsTheUnits(t *testing.T) {
 func emea(t testing.TB) ouscope.Scope { return scopeOf(t, "emea") }
 func uk(t testing.TB) ouscope.Scope   { return scopeOf(t, "uk") }
 
+// scopeOf returns the scope of a role on the unit; examples have no t.
 func scopeOf(t testing.TB, unit string) ouscope.Scope {
-	t.Helper()
+	if t != nil {
+		t.Helper()
+	}
 	directory, err := ouscope.NewMemory([]ouscope.Unit{{ID: "emea"}, {ID: "uk", Parent: "emea"}},
 		[]ouscope.Assignment{{Subject: "ann", Unit: unit, Role: "reader"}})
 	if err != nil {
-		t.Fatalf("NewMemory: %v", err)
+		panic(err)
 	}
 	scoper, err := ouscope.New(directory, func(*http.Request) (string, bool) { return "ann", true }, ouscope.Options{})
 	if err != nil {
-		t.Fatalf("New: %v", err)
+		panic(err)
 	}
 	scope, err := scoper.Resolve(httptest.NewRequest(http.MethodGet, "/", nil))
 	if err != nil {
-		t.Fatalf("Resolve: %v", err)
+		panic(err)
 	}
 	return scope
 }
@@ -123,4 +128,54 @@ func ExampleWall_Statements() {
 	// DROP POLICY IF EXISTS "org_units_wall" ON "leads"
 	// CREATE POLICY "org_units_wall" ON "leads" AS RESTRICTIVE
 	// CREATE POLICY "org_units_open" ON "leads"
+}
+
+// A transaction of pgx, or of any other driver, enters by one func.
+func ExampleWall_Enter() {
+	wall, err := rls.New(rls.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	list := func(ctx context.Context) {
+		// tx, err := pool.Begin(ctx)
+		exec := func(_ context.Context, query string, args ...any) error {
+			// _, err := tx.Exec(ctx, query, args...)
+			fmt.Printf("%s %q\n", query, args)
+			return nil
+		}
+		scope := ouscope.FromContext(ctx)
+		if err := wall.Enter(ctx, exec, scope); err != nil {
+			fmt.Println(err)
+			return
+		}
+		where, args := scope.SQL("postgres", "org_unit", 1)
+		fmt.Println("SELECT name FROM leads WHERE", where, args)
+	}
+
+	list(ouscope.NewContext(context.Background(), scopeOf(nil, "emea")))
+	list(context.Background()) // the middleware was forgotten
+	// Output:
+	// SELECT set_config($1, $2, true) ["tenet.org_units" "emea\x1fuk"]
+	// SELECT name FROM leads WHERE org_unit = ANY($1) [[emea uk]]
+	// SELECT set_config($1, $2, true) ["tenet.org_units" ""]
+	// SELECT name FROM leads WHERE 1=0 []
+}
+
+// With database/sql, whoever uses the database is behind the wall; here the driver
+// is pgx, at the start of a service.
+func ExampleWall_Connector() {
+	start := func(ctx context.Context, connector driver.Connector) (*sql.DB, error) { // stdlib.GetConnector(config)
+		wall, err := rls.New(rls.Options{})
+		if err != nil {
+			return nil, err
+		}
+		db := sql.OpenDB(wall.Connector(connector))
+		err = wall.Verify(ctx, func(ctx context.Context, query string, args ...any) error {
+			_, err := db.ExecContext(ctx, query, args...)
+			return err
+		}, "leads")
+		return db, err
+	}
+	_ = start
 }
