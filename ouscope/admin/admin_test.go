@@ -167,6 +167,13 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		"list with a bad limit":                 {"root", "", "GET", "/role-assignments?limit=0", ``, "400 min limit"},
 		"other methods of a list":               {"root", "", "PUT", "/role-assignments", `{}`, "405"},
 		"other methods of an assignment":        {"root", "", "GET", "/role-assignments/uk-uk", ``, "405"},
+		"create with a body of 10 MB":           {"chief", "emea", "POST", "/org-units", `{"name":"` + strings.Repeat("x", 10<<20) + `","parent":"uk"}`, "413"},
+		"grant with a body of 10 MB":            {"chief", "emea", "POST", "/role-assignments", `{"subject":"` + strings.Repeat("x", 10<<20) + `"}`, "413"},
+		"grant a subject of any length":         {"chief", "emea", "POST", "/role-assignments", `{"subject":"` + strings.Repeat("x", 256) + `","org_unit_id":"uk","role":"reader"}`, "422 max subject"},
+		"create with an id of another script":   {"chief", "emea", "POST", "/org-units", "{\"name\":\"X\",\"parent\":\"u\u043a\"}", foreign},
+		"rename a unit in other case":           {"chief", "emea", "PUT", "/org-units/UK", `{"name":"X"}`, unknown},
+		"rename by a prefix":                    {"chief", "emea", "PUT", "/org-units/u", `{"name":"X"}`, unknown},
+		"rename by a path":                      {"chief", "emea", "PUT", "/org-units/uk%2f..%2fus", `{"name":"X"}`, unknown},
 		"a body where there has to be none, ok": {"chief", "emea", "DELETE", "/role-assignments/uk-uk", `{"org_unit_id":"us"}`, "204"},
 	}
 	for name, tt := range tests {
@@ -182,7 +189,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 			before := fmt.Sprint(o.store.units, o.store.assignments)
 			w := o.send(tt.subject, tt.method, tt.target, tt.body)
 			if got := outcome(w); got != tt.want {
-				t.Errorf("%s %s %s = %s, want %s: %s", tt.method, tt.target, tt.body, got, tt.want, w.Body)
+				t.Errorf("%s %s %.200s = %s, want %s: %s", tt.method, tt.target, tt.body, got, tt.want, w.Body)
 			}
 			changed := fmt.Sprint(o.store.units, o.store.assignments) != before
 			if ok := tt.want[0] == '2'; changed != ok || len(o.events) > 0 != ok {
