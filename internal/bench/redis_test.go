@@ -81,7 +81,7 @@ func redisTakers(b *testing.B, perHour int, leases bool) []taker {
 	window := ulule.Rate{Period: time.Hour, Limit: int64(perHour)}
 
 	rate := redis_rate.NewLimiter(rdb)
-	quotaOf := redis_rate.PerHour(perHour)
+	allowance := redis_rate.PerHour(perHour)
 
 	gcra, err := goredisstore.NewCtx(rdb, prefix+"throttled:")
 	must(b, err)
@@ -99,7 +99,7 @@ func redisTakers(b *testing.B, perHour int, leases bool) []taker {
 			return !s.Reached, err
 		}},
 		{"redis_rate", func(ctx context.Context, caller string) (bool, error) {
-			s, err := rate.Allow(ctx, prefix+caller, quotaOf)
+			s, err := rate.Allow(ctx, prefix+caller, allowance)
 			return err == nil && s.Allowed > 0, err
 		}},
 		{"throttled", func(ctx context.Context, caller string) (bool, error) {
@@ -145,15 +145,15 @@ func redisLimiters(b *testing.B, perHour int, leases bool) []contender {
 	window := ulule.New(windows, ulule.Rate{Period: time.Hour, Limit: int64(perHour)})
 
 	rate := redis_rate.NewLimiter(rdb)
-	quotaOf := redis_rate.PerHour(perHour)
+	allowance := redis_rate.PerHour(perHour)
 	byHand := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := rate.Allow(r.Context(), prefix+r.Header.Get("X-Client"), quotaOf)
+		s, err := rate.Allow(r.Context(), prefix+r.Header.Get("X-Client"), allowance)
 		if err != nil {
 			http.Error(w, "Internal Server Error", http.StatusInternalServerError)
 			return
 		}
 		h := w.Header()
-		h.Set("X-RateLimit-Limit", strconv.Itoa(quotaOf.Rate))
+		h.Set("X-RateLimit-Limit", strconv.Itoa(allowance.Rate))
 		h.Set("X-RateLimit-Remaining", strconv.Itoa(s.Remaining))
 		h.Set("X-RateLimit-Reset", strconv.FormatInt(time.Now().Add(s.ResetAfter).Unix(), 10))
 		if s.Allowed == 0 {
