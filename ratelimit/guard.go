@@ -2,9 +2,11 @@ package ratelimit
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,10 +45,11 @@ type guard struct {
 
 	start    time.Time
 	failures atomic.Int32 // in a row
-	down     atomic.Bool
+	epoch    atomic.Int64 // changes of the state: odd while the store is down
 	probeAt  atomic.Int64 // nanoseconds since start
 	left     atomic.Int32 // calls that nobody waits for
-	change   sync.Mutex   // orders changes of down and the calls of onOutage
+	change   sync.Mutex   // orders changes of epoch and the calls of onOutage
+	proof    []bucket
 }
 
 func newGuard(store Store, opts Options) *guard {
@@ -61,6 +64,8 @@ func newGuard(store Store, opts Options) *guard {
 	if g.timeout == 0 {
 		g.timeout = defaultTimeout
 	}
+	// A bucket that is full again at the next probe.
+	g.proof = []bucket{{policy: &policy{}, rate: Rate{Limit: 1, Period: time.Millisecond, Burst: 1}, cost: 1, key: "#probe:" + rand.Text()}}
 	if !opts.FailOpen && !opts.FailClosed {
 		// The defaults are never refused.
 		g.local, _ = NewMemory(MemoryOptions{})
@@ -74,15 +79,24 @@ type job = func(context.Context, backend, []bucket) (verdict, error)
 // ask does the job on the store, or reports false if the store is down or does
 // not answer in time.
 func (g *guard) ask(ctx context.Context, buckets []bucket, do job) (verdict, bool) {
-	if g.down.Load() && !g.mayProbe() {
+	epoch := g.epoch.Load()
+	down := epoch%2 == 1
+	if down && !g.mayProbe() {
 		return verdict{}, false
 	}
 	if g.left.Load() >= maxLeft {
-		g.report(errLeft)
+		g.report(epoch, errLeft)
 		return verdict{}, false
 	}
 	v, err := g.call(ctx, buckets, do)
-	g.report(err)
+	if err == nil && !writes(buckets, v) {
+		// A store that can only be read still refuses, so this proves little.
+		if !down {
+			return v, true
+		}
+		_, err = g.call(ctx, g.proof, evaluate)
+	}
+	g.report(epoch, err)
 	return v, err == nil
 }
 
@@ -90,6 +104,11 @@ func (g *guard) ask(ctx context.Context, buckets []bucket, do job) (verdict, boo
 type answer struct {
 	verdict verdict
 	err     error
+}
+
+// writes reports whether the verdict was a debit.
+func writes(buckets []bucket, v verdict) bool {
+	return v.allowed && slices.ContainsFunc(buckets, func(b bucket) bool { return b.cost != 0 })
 }
 
 // call waits for the store until the timeout and not a moment longer: there are
@@ -142,29 +161,37 @@ func (g *guard) mayProbe() bool {
 	return now >= at && g.probeAt.CompareAndSwap(at, now+int64(probeEvery))
 }
 
-func (g *guard) report(err error) {
+// report counts an answer of the store. One to a question from before the state
+// changed says nothing about it.
+func (g *guard) report(epoch int64, err error) {
+	if g.epoch.Load() != epoch {
+		return
+	}
+	down := epoch%2 == 1
 	if err == nil {
 		if g.failures.Load() != 0 {
 			g.failures.Store(0)
 		}
-		if g.down.Load() {
-			g.set(false, nil)
+		if down {
+			g.turn(epoch, nil)
 		}
 		return
 	}
-	if g.failures.Add(1) >= failuresToOpen && !g.down.Load() {
-		g.set(true, err)
+	if !down && g.failures.Add(1) >= failuresToOpen {
+		g.turn(epoch, err)
 	}
 }
 
-func (g *guard) set(down bool, err error) {
+// turn ends an epoch.
+func (g *guard) turn(epoch int64, err error) {
 	g.change.Lock()
 	defer g.change.Unlock()
-	if g.down.Load() == down {
+	if g.epoch.Load() != epoch {
 		return
 	}
+	g.failures.Store(0)
 	g.probeAt.Store(int64(time.Since(g.start) + probeEvery))
-	g.down.Store(down)
+	g.epoch.Store(epoch + 1)
 	if g.onOutage != nil {
 		g.onOutage(err)
 	}
