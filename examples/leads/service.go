@@ -129,7 +129,7 @@ func (s *service) limitStore(ctx context.Context, url string) (ratelimit.Store, 
 	// go-redis heeds a context's deadline only on demand, and a debit that is
 	// tried again would count twice.
 	opts.ContextTimeoutEnabled = true
-	opts.MaxRetries = -1
+	opts.MaxRetries, opts.DialerRetries = -1, 1
 	s.redis = redis.NewClient(opts)
 	if err := s.redis.Ping(ctx).Err(); err != nil {
 		return nil, fmt.Errorf("-redis: %w", err)

@@ -13,9 +13,10 @@
 // A request is one round trip: an EVALSHA of a script that reads the server's own
 // clock, so that the clocks of the processes do not matter. Only when the server
 // does not know the script, after a restart, it is sent once more as EVAL.
-// Nothing else is retried, because a debit whose answer was lost may have been
-// made. Configure the client accordingly: with go-redis set MaxRetries to -1 and
-// ContextTimeoutEnabled.
+// Nothing else is retried by this package, because a debit whose answer was lost may
+// have been made. Configure the client accordingly: with go-redis set MaxRetries to
+// -1, DialerRetries to 1 and ContextTimeoutEnabled. Its ClusterClient repeats a
+// command after a lost connection all the same, so that such a debit may count twice.
 //
 // A bucket is one string key, which expires when the bucket is full. A key that
 // Redis evicts or loses is a full bucket.
@@ -44,6 +45,11 @@
 // refill is refused, since a number of Lua cannot hold it exactly. When the
 // server's clock is set back, a bucket counts as empty at most and nobody waits
 // longer than an empty bucket takes.
+//
+// While Redis is away, and until all processes have found it back, each goes on with
+// its share (ratelimit.Options.Instances). What their shares refill between the first
+// process's return and the last one's, some tenths of a second, comes on top of what
+// Redis refills.
 package redisstore
 
 import (

@@ -46,7 +46,7 @@ if left == 0 then
 end
 nanos = nanos + left
 seconds = seconds + math.floor(nanos / 1e9)
-redis.call('SET', KEYS[1], string.format('%.0f.%09.0f', seconds, nanos % 1e9), 'PX', math.ceil(left / 1e6) + 1)
+redis.call('SET', KEYS[1], string.format('%d.%09d', seconds, nanos % 1e9), 'PX', math.ceil(left / 1e6) + 1)
 if ARGV[4] then
   return {left, cost}
 end
