@@ -316,21 +316,16 @@ type rows struct {
 	tx         driver.Tx // nil once it has ended
 }
 
-// Next commits after the last row, where an error is noticed by everybody.
 func (r *rows) Next(dest []driver.Value) error {
 	err := r.Rows.Next(dest)
-	switch {
-	case err == nil, r.tx == nil:
-	case !errors.Is(err, io.EOF):
-		return r.roll(err)
-	case !r.HasNextResultSet():
-		if err := r.end(); err != nil {
-			return err
-		}
+	if err == nil || r.tx == nil || errors.Is(err, io.EOF) {
+		return err
 	}
-	return err
+	return r.roll(err)
 }
 
+// Close commits. Where that fails, database/sql shows it as the error of the rows,
+// also to those who have read all of them and close nothing.
 func (r *rows) Close() error {
 	if r.tx == nil {
 		return nil // with the transaction
