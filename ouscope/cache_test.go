@@ -54,6 +54,23 @@ func TestGrantsAreReadAgainOnceTheCacheTimeIsOver(t *testing.T) {
 	}
 }
 
+// Grants that were read after the units are not used with those units for longer
+// than these may be.
+func TestUnitsAreReadAgainBeforeTheGrantsAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, map[string]string{"ann": "editor emea", "bob": "reader uk"}, ouscope.Options{CacheTTL: 5 * time.Second})
+		s.scope("bob") // reads the units
+		time.Sleep(4 * time.Second)
+		s.scope("ann")
+		s.dir.set(func(d *directory) { d.units = without(d.units, is("uk")) })
+		time.Sleep(time.Second)
+		if got, want := s.scope("ann"), "emea: de emea"; got != want {
+			t.Errorf("scope = %s, want %s", got, want)
+		}
+	})
+}
+
 func TestTheDirectoryIsReadOncePerCacheTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

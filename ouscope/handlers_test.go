@@ -312,8 +312,11 @@ func TestOptionsOfTheEndpoints(t *testing.T) {
 func TestADirectoryThatFails(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*directory){
-		"an error":         func(d *directory) { d.err = errors.New("secret cause") },
-		"an id twice":      func(d *directory) { d.units = append(d.units, d.units[0]) },
+		"an error":    func(d *directory) { d.err = errors.New("secret cause") },
+		"an id twice": func(d *directory) { d.units = append(d.units, d.units[0]) },
+		"a parent of another organization": func(d *directory) {
+			d.units = append(d.units, ouscope.Unit{ID: "x", Organization: "other", Parent: "uk"})
+		},
 		"a missing parent": func(d *directory) { d.units = append(d.units, ouscope.Unit{ID: "x", Parent: "gone"}) },
 	} {
 		t.Run(name, func(t *testing.T) {

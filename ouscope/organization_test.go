@@ -104,6 +104,43 @@ func TestTwoOrganizationsWithEqualUnitIDs(t *testing.T) {
 	}
 }
 
+// What a directory returns that is not about the subject grants nothing.
+func TestAssignmentsThatGrantNothing(t *testing.T) {
+	t.Parallel()
+	tests := map[string]ouscope.Assignment{
+		"of another subject":                {Subject: "bob", Unit: "uk", Role: "editor"},
+		"of a subject in other case":        {Subject: "Ann", Unit: "uk", Role: "editor"},
+		"without a role":                    {Subject: "ann", Unit: "uk"},
+		"on a unit that is not there":       {Subject: "ann", Unit: "gone", Role: "editor"},
+		"on a unit of another organization": {Subject: "ann", Organization: "other", Unit: "uk", Role: "editor"},
+		"on a unit in other case":           {Subject: "ann", Unit: "UK", Role: "editor"},
+		"on no unit":                        {Subject: "ann", Role: "editor"},
+		"on an organization in other case":  {Subject: "ann", Organization: "ACME", Role: "editor"},
+		"on the prefix of an organization":  {Subject: "ann", Organization: "acm", Role: "editor"},
+	}
+	for name, assignment := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serviceOnDirectory(t, generous{acme(), []ouscope.Assignment{assignment}}, ouscope.Options{})
+			if got, want := s.scope("ann"), "Forbidden, missing_role"; got != want {
+				t.Errorf("scope = %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// generous returns all assignments to everybody.
+type generous struct {
+	units       []ouscope.Unit
+	assignments []ouscope.Assignment
+}
+
+func (g generous) Units(context.Context) ([]ouscope.Unit, error) { return g.units, nil }
+
+func (g generous) Assignments(context.Context, string) ([]ouscope.Assignment, error) {
+	return g.assignments, nil
+}
+
 type sharedChoices struct {
 	mu    sync.Mutex
 	units map[[2]string]string

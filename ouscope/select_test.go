@@ -226,6 +226,10 @@ func TestBoundCredentials(t *testing.T) {
 			if got := outcome(s.do("ann", http.MethodPost, "/org-units/active", `{"org_unit_id":"apac"}`, "Bound", tt.unit)); got != tt.choose {
 				t.Errorf("POST = %s, want %s", got, tt.choose)
 			}
+			below := outcome(s.do("ann", http.MethodPost, "/org-units/active", `{"org_unit_id":"de"}`, "Bound", tt.unit))
+			if want := "Forbidden, org_unit_forbidden"; below != want {
+				t.Errorf("POST of a unit below = %s, want %s", below, want)
+			}
 			if w := s.do("ann", http.MethodDelete, "/org-units/active", "", "Bound", tt.unit); w.Code != http.StatusNoContent {
 				t.Errorf("DELETE = %d, want 204", w.Code)
 			}
