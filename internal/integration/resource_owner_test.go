@@ -12,6 +12,7 @@ import (
 	oustore "github.com/tenetkit/tenet/ouscope/sqlstore"
 	"github.com/tenetkit/tenet/resource"
 	keystore "github.com/tenetkit/tenet/resource/idempotency/sqlstore"
+	jobstore "github.com/tenetkit/tenet/resource/jobs/sqlstore"
 	"github.com/tenetkit/tenet/resource/sqlstore"
 )
 
@@ -64,6 +65,13 @@ func TestMigrateAsARoleThatOwnsNothing(t *testing.T) {
 		},
 		"auth": func(db *sql.DB) error {
 			store, err := authstore.New(db, authstore.Options{Dialect: "postgres"})
+			if err != nil {
+				return err
+			}
+			return store.Migrate(t.Context())
+		},
+		"jobs": func(db *sql.DB) error {
+			store, err := jobstore.New(db, jobstore.Options{Dialect: "postgres"})
 			if err != nil {
 				return err
 			}

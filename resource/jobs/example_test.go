@@ -3,7 +3,9 @@ package jobs_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -66,6 +68,46 @@ func Example() {
 	// Output:
 	// 202 Retry-After: 1
 	// 200 "counts":{"total":4,"succeeded":2,"failed":2},"errors":[{"index":1,"field":"name","code":"required","message":"Name is required"},{"index":3,"field":"value","code":"min","message":"Value must be 0 or more"}]}
+}
+
+// Work that may meet a busy neighbour is tried again. With Options.Store the same
+// lines make a job that survives a restart.
+func ExampleRunner_Operation() {
+	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
+	runner, err := jobs.New(caller, jobs.Options{})                     // Store: store
+	if err != nil {
+		log.Fatal(err)
+	}
+	busy := true
+	letters, err := runner.Operation(jobs.Operation{
+		Name:   "letters.send",
+		Accept: func(r *http.Request) ([]byte, error) { return io.ReadAll(io.LimitReader(r.Body, 1000)) },
+		Run: func(_ context.Context, subject string, input []byte) (any, error) {
+			if busy {
+				busy = false
+				return nil, errors.New("421 try again later")
+			}
+			return map[string]string{"sent": subject + " to " + string(input)}, nil
+		},
+		Wait: time.Millisecond,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	accepted := httptest.NewRecorder()
+	letters.ServeHTTP(accepted, httptest.NewRequest("POST", "/letters", strings.NewReader("bob")))
+	fmt.Println(accepted.Code)
+
+	if err := runner.Close(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	job := httptest.NewRecorder()
+	runner.Handler().ServeHTTP(job, httptest.NewRequest("GET", accepted.Header().Get("Location"), nil))
+	text := job.Body.String()
+	fmt.Println(job.Code, text[strings.Index(text, `"attempts"`):])
+	// Output:
+	// 202
+	// 200 "attempts":2,"sent":"ada to bob"}
 }
 
 // Work of one's own tells how far it is; a GET of the job shows it.

@@ -27,9 +27,22 @@
 // A job belongs to the subject that started it; to anybody else it does not
 // exist. Nothing of an error's text is shown unless it is an [*apierror.Error].
 //
+// # Work that is begun again
+//
+// An [Operation] is work by name and input, not a func of one request. A failed
+// attempt is followed by others; the job then has the member attempts:
+//
+//	imports, err := runner.Operation(jobs.Operation{Name: "leads.import", Accept: accept, Run: work})
+//	mux.Handle("POST /leads/import", imports)
+//
+// With [Options.Store] such jobs are kept in a database (package
+// resource/jobs/sqlstore). They survive a restart, and several processes share
+// them, of which one at a time runs a job: it holds a claim that it has to renew,
+// and stops the work before the claim ends.
+//
 // # What is kept, and how long
 //
-// Jobs live in the memory of the process. The queue is bounded: a full one is a
+// The other jobs live in the memory of the process. The queue is bounded: a full one is a
 // 503 with Retry-After, and a subject that has too many jobs which have not ended
 // ([Options.MaxPerSubject]) gets a 429 with Retry-After. What a job holds on to,
 // such as the body of its request, is held until it has ended, so that at most
@@ -41,6 +54,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -53,6 +67,7 @@ import (
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/httpjson"
+	"github.com/tenetkit/tenet/resource/jobs/internal/jobstore"
 )
 
 // Options adjusts a [Runner]. The zero value is safe for production.
@@ -82,9 +97,24 @@ type Options struct {
 	// or sends again what was refused (503, 429). If zero, a second.
 	RetryAfter time.Duration
 
-	// Logger is told the cause of every job that failed, and how many were
-	// lost when [Runner.Close] gave up. If nil, nothing is logged.
+	// Logger is told the cause of every job that failed, of every attempt that
+	// is followed by another, and how many jobs were lost when [Runner.Close]
+	// gave up. If nil, nothing is logged.
 	Logger *slog.Logger
+
+	// Store keeps the jobs of every [Operation], so that they survive the
+	// process: a store of package resource/jobs/sqlstore. The jobs of
+	// [Runner.Start] stay in memory. If nil, all do.
+	Store jobstore.Store
+
+	// Lease is how long a process that runs a job of the Store may be silent
+	// before another takes the job over. If zero, 30 seconds.
+	Lease time.Duration
+
+	// Poll is how often the Store is asked: for jobs of other processes while
+	// a worker is free, and about every job that runs, whether it was canceled
+	// meanwhile. If zero, a second.
+	Poll time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -109,6 +139,12 @@ func (o Options) withDefaults() Options {
 	if o.RetryAfter == 0 {
 		o.RetryAfter = time.Second
 	}
+	if o.Lease == 0 {
+		o.Lease = 30 * time.Second
+	}
+	if o.Poll == 0 {
+		o.Poll = time.Second
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -120,6 +156,7 @@ func (o Options) withDefaults() Options {
 type Runner struct {
 	subject func(*http.Request) (string, bool)
 	opts    Options
+	durable *durable // nil without a Store
 
 	mu       sync.Mutex
 	jobs     map[string]*job
@@ -131,6 +168,8 @@ type Runner struct {
 	idle     chan struct{} // closed when a closed Runner has no workers left
 	running  map[*job]context.CancelFunc
 	open     map[string]int // how many jobs of a subject have not ended
+
+	operations map[string]bool
 }
 
 // New returns a Runner whose jobs belong to the subject of the request, which is
@@ -142,21 +181,27 @@ func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, err
 	if subject == nil {
 		return nil, errors.New("jobs: New: subject is required")
 	}
-	if opts.Workers < 0 || opts.Queue < 0 || opts.MaxPerSubject < 0 || opts.Keep < 0 || opts.KeepMost < 0 || opts.RetryAfter < 0 {
+	if opts.Workers < 0 || opts.Queue < 0 || opts.MaxPerSubject < 0 || opts.Keep < 0 || opts.KeepMost < 0 || opts.RetryAfter < 0 || opts.Lease < 0 || opts.Poll < 0 {
 		return nil, errors.New("jobs: New: no option may be negative")
 	}
 	opts = opts.withDefaults()
 	if !strings.HasPrefix(opts.Path, "/") || strings.HasSuffix(opts.Path, "/") {
 		return nil, errors.New("jobs: New: Options.Path must begin with a slash and not end with one")
 	}
-	return &Runner{
+	run := &Runner{
 		subject: subject,
 		opts:    opts,
 		jobs:    make(map[string]*job),
 		running: make(map[*job]context.CancelFunc),
 		open:    make(map[string]int),
 		idle:    make(chan struct{}),
-	}, nil
+
+		operations: make(map[string]bool),
+	}
+	if opts.Store != nil {
+		run.durable = newDurable(run)
+	}
+	return run, nil
 }
 
 // Start returns a handler that accepts work: prepare reads the request and
@@ -166,6 +211,26 @@ func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, err
 // its result, if that is a JSON object, become members of the finished job, also
 // where there is an error; any other result becomes the member "result".
 func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any, error), error)) http.Handler {
+	return run.accepting(func(r *http.Request) (*job, error) {
+		work, err := prepare(r)
+		if err != nil {
+			return nil, err
+		}
+		j := run.newJob(r)
+		j.work, j.ctx = work, context.WithoutCancel(r.Context())
+		return j, run.accept(j)
+	})
+}
+
+func (run *Runner) newJob(r *http.Request) *job {
+	owner, _ := run.subject(r)
+	now := time.Now()
+	return &job{id: rand.Text(), owner: owner, status: queued, created: now, updated: now}
+}
+
+// accepting returns a handler that answers 202 for the job that accept has taken
+// in.
+func (run *Runner) accepting(accept func(*http.Request) (*job, error)) http.Handler {
 	return apierror.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		if err := httpjson.Methods(w, r, http.MethodOptions, http.MethodPost); err != nil {
 			return err
@@ -176,17 +241,8 @@ func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any
 		if err := apierror.CheckAccept(r); err != nil {
 			return err
 		}
-		work, err := prepare(r)
+		j, err := accept(r)
 		if err != nil {
-			return err
-		}
-		owner, _ := run.subject(r)
-		now := time.Now()
-		j := &job{
-			id: rand.Text(), owner: owner, status: queued, created: now, updated: now,
-			work: work, ctx: context.WithoutCancel(r.Context()),
-		}
-		if err := run.accept(j); err != nil {
 			return err
 		}
 		h := w.Header()
@@ -223,7 +279,7 @@ func (run *Runner) Handler() http.Handler {
 		status := http.StatusOK
 		if r.Method == http.MethodDelete {
 			var err error
-			if status, err = run.cancel(id, owner); err != nil {
+			if status, err = run.cancel(r.Context(), id, owner); err != nil {
 				return err
 			}
 			if status == http.StatusNoContent {
@@ -231,9 +287,9 @@ func (run *Runner) Handler() http.Handler {
 				return nil
 			}
 		}
-		body, done, ok := run.look(id, owner)
-		if !ok {
-			return errNoJob
+		body, done, err := run.look(r.Context(), id, owner)
+		if err != nil {
+			return err
 		}
 		h := w.Header()
 		if !done {
@@ -278,7 +334,21 @@ var errNoJob = apierror.NotFound("")
 // returns nil. When ctx is done first, it cancels the contexts of the running
 // jobs, drops those that wait, marks all of them failed, and returns the error of
 // ctx. Jobs can be asked for afterwards.
+//
+// Jobs of a Store are not waited for unless they run here. Those that are canceled
+// because ctx is done have a second to end; they are queued again for others, or
+// for the next start, and do not lose an attempt.
 func (run *Runner) Close(ctx context.Context) error {
+	if run.durable == nil {
+		return run.close(ctx)
+	}
+	var err error
+	var wg sync.WaitGroup
+	wg.Go(func() { err = run.durable.close(ctx) })
+	return cmp.Or(run.close(ctx), func() error { wg.Wait(); return err }())
+}
+
+func (run *Runner) close(ctx context.Context) error {
 	run.mu.Lock()
 	if !run.closed {
 		run.closed = true

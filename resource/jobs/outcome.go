@@ -37,7 +37,7 @@ func outcomeOf(result any) (outcome, error) {
 	}
 	for _, m := range all {
 		switch m.Name {
-		case "id", "status", "created_at", "updated_at":
+		case "id", "status", "created_at", "updated_at", "attempts":
 			continue
 		case "errors":
 			if m.Value[0] == '[' {
@@ -55,6 +55,18 @@ func outcomeOf(result any) (outcome, error) {
 		out.members = append(out.members, m.Value...)
 	}
 	return out, nil
+}
+
+// outcomeFrom reads members that [outcome.with] has made without reasons.
+func outcomeFrom(members []byte) outcome {
+	if len(members) == 0 {
+		return outcome{}
+	}
+	out, err := outcomeOf(json.RawMessage(slices.Concat([]byte("{"), members[1:], []byte("}"))))
+	if err != nil {
+		return outcome{} // not what this package has written
+	}
+	return out
 }
 
 func (out outcome) empty() bool { return len(out.members) == 0 && !out.listed }

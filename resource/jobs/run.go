@@ -38,6 +38,8 @@ type job struct {
 	members []byte // of the progress, the result or the errors, each with a comma before it
 	told    outcome
 
+	attempts int // how often an Operation has been begun
+
 	canceled bool // by its owner, while it ran
 
 	work func(context.Context) (any, error) // nil once the job has begun
@@ -56,8 +58,7 @@ func (run *Runner) accept(j *job) error {
 	case run.closed:
 		return apierror.Unavailable(run.opts.RetryAfter)
 	case run.open[j.owner] >= run.opts.MaxPerSubject:
-		return apierror.TooManyRequests("too_many_jobs",
-			"At most "+strconv.Itoa(run.opts.MaxPerSubject)+" jobs may wait or run at a time", run.opts.RetryAfter)
+		return run.tooMany()
 	case run.working >= run.opts.Workers && waiting >= run.opts.Queue:
 		return apierror.Unavailable(run.opts.RetryAfter)
 	}
@@ -69,6 +70,11 @@ func (run *Runner) accept(j *job) error {
 		go run.worker()
 	}
 	return nil
+}
+
+func (run *Runner) tooMany() error {
+	return apierror.TooManyRequests("too_many_jobs",
+		"At most "+strconv.Itoa(run.opts.MaxPerSubject)+" jobs may wait or run at a time", run.opts.RetryAfter)
 }
 
 // worker runs jobs until there are none.
@@ -168,11 +174,15 @@ func (run *Runner) lost() []byte { return reasons(apierror.Unavailable(run.opts.
 
 // cancel ends the owner's job. It returns 204 for one that waited, and 202 for
 // one that has been told to stop.
-func (run *Runner) cancel(id, owner string) (int, error) {
+func (run *Runner) cancel(ctx context.Context, id, owner string) (int, error) {
 	run.mu.Lock()
-	defer run.mu.Unlock()
 	run.expire()
 	j := run.jobs[id]
+	if j == nil && run.durable != nil {
+		run.mu.Unlock()
+		return run.durable.cancel(ctx, id, owner)
+	}
+	defer run.mu.Unlock()
 	if j == nil || j.owner != owner {
 		return 0, errNoJob
 	}
@@ -189,8 +199,10 @@ func (run *Runner) cancel(id, owner string) (int, error) {
 		run.running[j]()
 		return http.StatusAccepted, nil
 	}
-	return 0, apierror.Conflict("", "finished", "The job has ended")
+	return 0, errEnded
 }
+
+var errEnded = apierror.Conflict("", "finished", "The job has ended")
 
 // end keeps a job as a finished one. The lock is held.
 func (run *Runner) end(j *job) {
@@ -245,22 +257,33 @@ func (run *Runner) abandon() {
 }
 
 // look returns the body that tells of the owner's job, and whether it has ended.
-func (run *Runner) look(id, owner string) (body []byte, done, ok bool) {
+func (run *Runner) look(ctx context.Context, id, owner string) (body []byte, done bool, err error) {
 	run.mu.Lock()
-	defer run.mu.Unlock()
 	run.expire()
 	j := run.jobs[id]
-	if j == nil || j.owner != owner {
-		return nil, false, false
+	if j == nil && run.durable != nil {
+		run.mu.Unlock()
+		return run.durable.look(ctx, id, owner)
 	}
-	b := make([]byte, 0, 160+len(j.members))
-	b = append(b, `{"id":"`+j.id+`","status":"`+string(j.status)+`","created_at":"`...)
-	b = micro(j.created).AppendFormat(b, time.RFC3339Nano)
+	defer run.mu.Unlock()
+	if j == nil || j.owner != owner {
+		return nil, false, errNoJob
+	}
+	return state(j.id, j.status, j.created, j.updated, j.attempts, j.members), j.status == succeeded || j.status == failed, nil
+}
+
+func state(id string, s status, created, updated time.Time, attempts int, members []byte) []byte {
+	b := make([]byte, 0, 180+len(members))
+	b = append(b, `{"id":"`+id+`","status":"`+string(s)+`","created_at":"`...)
+	b = micro(created).AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","updated_at":"`...)
-	b = micro(j.updated).AppendFormat(b, time.RFC3339Nano)
+	b = micro(updated).AppendFormat(b, time.RFC3339Nano)
 	b = append(b, '"')
-	b = append(b, j.members...)
-	return append(b, '}'), j.status == succeeded || j.status == failed, true
+	if attempts > 1 {
+		b = strconv.AppendInt(append(b, `,"attempts":`...), int64(attempts), 10)
+	}
+	b = append(b, members...)
+	return append(b, '}')
 }
 
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
