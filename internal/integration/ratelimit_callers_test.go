@@ -231,7 +231,7 @@ func (o *outages) check(f fault, brokenAt, healAt time.Time) {
 			return
 		}
 		down = told.err != nil
-		if !down && !f.harmless && !f.readable && told.at.After(brokenAt) && told.at.Before(healAt) {
+		if !down && !f.harmless && told.at.After(brokenAt) && told.at.Before(healAt) {
 			o.t.Errorf("OnOutage was told %v, want no end of the outage from %s to %s", o.list, brokenAt.Format("05.000"), healAt.Format("05.000"))
 			return
 		}

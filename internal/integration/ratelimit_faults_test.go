@@ -32,10 +32,6 @@ type fault struct {
 
 	// harmless is for what is over at once: Redis may answer all the same.
 	harmless bool
-
-	// readable is for a Redis that refuses writes and still refuses requests,
-	// which may pass for its return.
-	readable bool
 }
 
 // dumpOf is where the server of w keeps its data.
@@ -97,9 +93,8 @@ var faults = map[string]fault{
 		harmless: true,
 	},
 	"a read-only replica": {
-		hurt:     func(w world) { w.server.command("REPLICAOF", "127.0.0.1", strconv.Itoa(freePort(w.server.t))) },
-		heal:     func(w world) { w.server.command("REPLICAOF", "NO", "ONE") },
-		readable: true,
+		hurt: func(w world) { w.server.command("REPLICAOF", "127.0.0.1", strconv.Itoa(freePort(w.server.t))) },
+		heal: func(w world) { w.server.command("REPLICAOF", "NO", "ONE") },
 	},
 	"a replica that has lost its master": {
 		prepare: func(w world) { w.server.command("CONFIG", "SET", "replica-serve-stale-data", "no") },
@@ -107,14 +102,12 @@ var faults = map[string]fault{
 		heal:    func(w world) { w.server.command("REPLICAOF", "NO", "ONE") },
 	},
 	"too few replicas to write": {
-		hurt:     func(w world) { w.server.command("CONFIG", "SET", "min-replicas-to-write", "1") },
-		heal:     func(w world) { w.server.command("CONFIG", "SET", "min-replicas-to-write", "0") },
-		readable: true,
+		hurt: func(w world) { w.server.command("CONFIG", "SET", "min-replicas-to-write", "1") },
+		heal: func(w world) { w.server.command("CONFIG", "SET", "min-replicas-to-write", "0") },
 	},
 	"out of memory": {
-		hurt:     func(w world) { w.server.command("CONFIG", "SET", "maxmemory", "1") },
-		heal:     func(w world) { w.server.command("CONFIG", "SET", "maxmemory", "0") },
-		readable: true,
+		hurt: func(w world) { w.server.command("CONFIG", "SET", "maxmemory", "1") },
+		heal: func(w world) { w.server.command("CONFIG", "SET", "maxmemory", "0") },
 	},
 	"unable to save its data": {
 		prepare: func(w world) { w.server.command("CONFIG", "SET", "save", "3600 1000000") },
@@ -132,7 +125,6 @@ var faults = map[string]fault{
 			w.server.command("BGSAVE")
 			w.server.waitForInfo("persistence", "rdb_last_bgsave_status:ok")
 		},
-		readable: true,
 	},
 	"flushed": {
 		hurt:     func(w world) { w.server.command("FLUSHALL") },
