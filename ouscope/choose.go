@@ -94,7 +94,7 @@ func (sel *selection) bind(unit string) {
 
 // position returns where the unit stands, or none if the caller may not use it.
 func (sel *selection) position(unit string) int32 {
-	i, ok := sel.tree.index[unit]
+	i, ok := sel.tree.find(unit)
 	if !ok || i < sel.cut.lo || i >= sel.cut.hi || !covers(sel.reach, i) {
 		return none
 	}

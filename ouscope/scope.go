@@ -39,7 +39,7 @@ func (s *scope) position(unit string) (int32, bool) {
 	if s == nil {
 		return none, false
 	}
-	i, ok := s.tree.index[unit]
+	i, ok := s.tree.find(unit)
 	return i, ok && i >= s.cut.lo && i < s.cut.hi && covers(s.reach, i)
 }
 

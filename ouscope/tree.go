@@ -16,8 +16,8 @@ import (
 type tree struct {
 	units  []*Unit          // in pre-order
 	end    []int32          // units[i] and what is below it are the span i to end[i]
-	parent []int32          // position of the unit above, or -1
-	index  map[string]int32 // position by id
+	index  map[string]int32 // place among the units that were read, by id
+	at     []int32          // position by that place, or none for a unit out of use
 	source []Unit           // what the tree was made of
 	lists  sync.Map         // span of a whole subtree or a single unit -> *idList
 	listed atomic.Int64     // ids in lists
@@ -92,7 +92,13 @@ func linkUnits(units []Unit) (links, map[string]int32, error) {
 	}
 	for p := range n + 1 {
 		siblings := below[begin[p]:begin[p+1]]
-		slices.SortFunc(siblings, func(a, b int32) int { return compare(&units[a], &units[b]) })
+		if p == n {
+			slices.SortFunc(siblings, func(a, b int32) int {
+				return cmp.Or(strings.Compare(units[a].Organization, units[b].Organization), compare(&units[a], &units[b]))
+			})
+		} else {
+			slices.SortFunc(siblings, func(a, b int32) int { return compare(&units[a], &units[b]) })
+		}
 		l.first[p] = none
 		for _, i := range slices.Backward(siblings) {
 			l.next[i], l.first[p] = l.first[p], i
@@ -101,11 +107,8 @@ func linkUnits(units []Unit) (links, map[string]int32, error) {
 	return l, index, nil
 }
 
-// compare orders siblings.
+// compare orders siblings of one organization.
 func compare(a, b *Unit) int {
-	if c := strings.Compare(a.Organization, b.Organization); c != 0 {
-		return c
-	}
 	if c := strings.Compare(a.Name, b.Name); c != 0 {
 		return c
 	}
@@ -128,7 +131,7 @@ func twice(units []Unit) error {
 // recurse: how deep a tree is, its owner decides.
 func (t *tree) number(units []Unit, l links) error {
 	n := len(units)
-	t.units, t.end, t.parent = make([]*Unit, 0, n), make([]int32, 0, n), make([]int32, 0, n)
+	t.units, t.end, t.at = make([]*Unit, 0, n), make([]int32, 0, n), make([]int32, n)
 	reached, disabled := 0, int32(none)
 	path := make([]int32, 0, 16) // positions of the units above
 	for i := l.first[n]; i != none; {
@@ -138,16 +141,12 @@ func (t *tree) number(units []Unit, l links) error {
 			disabled = i
 		}
 		if disabled == none {
-			above := int32(none)
-			if len(path) > 0 {
-				above = path[len(path)-1]
-			}
 			position := int32(len(t.units))
-			t.index[u.ID] = position
-			t.units, t.parent, t.end = append(t.units, u), append(t.parent, above), append(t.end, 0)
+			t.at[i] = position
+			t.units, t.end = append(t.units, u), append(t.end, 0)
 			path = append(path, position)
 		} else {
-			delete(t.index, u.ID)
+			t.at[i] = none
 		}
 		if l.first[i] != none {
 			i = l.first[i]
@@ -176,7 +175,11 @@ func (t *tree) number(units []Unit, l links) error {
 // find returns the position of the unit with the id.
 func (t *tree) find(id string) (int32, bool) {
 	i, ok := t.index[id]
-	return i, ok
+	if !ok {
+		return none, false
+	}
+	at := t.at[i]
+	return at, at != none
 }
 
 // subtree returns the span of the unit at i and all below it.
