@@ -35,6 +35,9 @@ type scratch struct {
 	token   []byte
 	decoded []byte
 	room    digest
+
+	part   string // of the last token, which read
+	header header
 }
 
 // decode returns the bytes of one part of the token, until the next call.
@@ -78,8 +81,7 @@ func split(b []byte) (c compact, err error) {
 // signature, claims. Only where there are several issuers are the claims read
 // before the signature, to know whose keys to take.
 func (j *JWT) verify(ctx context.Context, s *scratch) (*verifiedToken, error) {
-	known := j.header.Load()
-	c, h, err := s.open(known)
+	c, h, err := s.open()
 	if err != nil {
 		return nil, err
 	}
@@ -106,32 +108,27 @@ func (j *JWT) verify(ctx context.Context, s *scratch) (*verifiedToken, error) {
 	if err := claims.check(&v.principal, t, time.Now(), j.grace, j.leeway); err != nil {
 		return nil, err
 	}
-	if known == nil || known.part != string(c.header) {
-		j.header.Store(&knownHeader{string(c.header), h})
-	}
 	return v, nil
 }
 
-// knownHeader is that of the last good token: the next has the same as a rule.
-type knownHeader struct {
-	part string
-	header
-}
-
-// open cuts the token and reads its header.
-func (s *scratch) open(known *knownHeader) (compact, header, error) {
+// open cuts the token and reads its header, which as a rule is that of the token
+// before.
+func (s *scratch) open() (compact, header, error) {
 	c, err := split(s.token)
 	if err != nil {
 		return c, header{}, err
 	}
-	if known != nil && known.part == string(c.header) {
-		return c, known.header, nil
+	if s.part == string(c.header) {
+		return c, s.header, nil
 	}
 	decoded, err := s.decode(c.header)
 	if err != nil {
 		return c, header{}, err
 	}
 	h, err := parseHeader(string(decoded))
+	if err == nil {
+		s.part, s.header = string(c.header), h
+	}
 	return c, h, err
 }
 

@@ -14,7 +14,7 @@ func VerifyCompact(set *KeySet, names []string, token string) error {
 		t.algorithms = append(t.algorithms, jws.ByName(name))
 	}
 	s := scratch{token: []byte(token)}
-	c, h, err := s.open(nil)
+	c, h, err := s.open()
 	if err != nil {
 		return err
 	}

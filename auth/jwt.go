@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -57,7 +56,6 @@ type JWT struct {
 	verified *cache[*verifiedToken]
 	digester *digester
 	scratch  sync.Pool
-	header   atomic.Pointer[knownHeader]
 
 	challenge httpauth.Challenge
 }
