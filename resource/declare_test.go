@@ -81,7 +81,7 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		},
 		"no scope":          {try[Lead, LeadInput]("/leads", store, resource.Options{}), "Options.Scope or Options.Unscoped is required"},
 		"both":              {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.Unscoped = true })), "Options.Unscoped excludes Scope"},
-		"roles of no unit":  {try[Lead, LeadInput]("/leads", store, resource.Options{Unscoped: true, Roles: roles}), "excludes Scope, Rescope, UnitField and Roles"},
+		"roles of no unit":  {try[Lead, LeadInput]("/leads", store, resource.Options{Unscoped: true, Roles: roles}), "excludes Scope, Rescope, Restore, UnitField and Roles"},
 		"another unit":      {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.UnitField = "name" })), `the store's unit field is "org_unit" and the resource's "name"`},
 		"unscoped by half":  {try[Lead, LeadInput]("/leads", store, resource.Options{Unscoped: true}), `the store's unit field is "org_unit" and the resource's ""`},
 		"a bad data key":    {try[Lead, LeadInput]("/leads", store, with(func(o *resource.Options) { o.DataKey = "total" })), `Options.DataKey: "total" is a member of its own`},

@@ -67,35 +67,42 @@ type rowError struct {
 // succeeded are in; those from the index succeeded+failed on were not added, but
 // for the one that the store failed at, of which only the store knows.
 func (res *Resource[Row, Input]) Import(r *http.Request) (func(context.Context) (any, error), error) {
-	if res.insert == nil {
-		return nil, apierror.New(http.StatusMethodNotAllowed, "").WithHeader("Allow", "")
-	}
-	if err := apierror.CheckAccept(r); err != nil {
-		return nil, err
-	}
-	scope, err := res.scope(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := noParameters(r); err != nil {
-		return nil, err
-	}
-	if err := res.mayCreate(scope); err != nil {
-		return nil, err
-	}
-	body, err := httpjson.Read(r, res.maxBody)
-	if err != nil {
-		return nil, err
-	}
-	total, err := res.countRows(body)
+	scope, body, total, err := res.acceptImport(r)
 	if err != nil {
 		return nil, err
 	}
 	body = bytes.Clone(body) // without the room that reading has left
 	return func(ctx context.Context) (any, error) {
-		run := importing[Row, Input]{Resource: res, accepted: scope, scope: scope}
+		run := importing[Row, Input]{Resource: res, unit: scope.Active(), scope: scope}
+		if res.opts.Rescope != nil {
+			run.ask = func(ctx context.Context) (Scope, error) { return res.opts.Rescope(ctx, scope) }
+		}
 		return run.rows(ctx, body, total)
 	}, nil
+}
+
+// acceptImport reads the request of an import.
+func (res *Resource[Row, Input]) acceptImport(r *http.Request) (scope Scope, body []byte, total int, err error) {
+	if res.insert == nil {
+		return nil, nil, 0, apierror.New(http.StatusMethodNotAllowed, "").WithHeader("Allow", "")
+	}
+	if err := apierror.CheckAccept(r); err != nil {
+		return nil, nil, 0, err
+	}
+	if scope, err = res.scope(r); err != nil {
+		return nil, nil, 0, err
+	}
+	if err := noParameters(r); err != nil {
+		return nil, nil, 0, err
+	}
+	if err := res.mayCreate(scope); err != nil {
+		return nil, nil, 0, err
+	}
+	if body, err = httpjson.Read(r, res.maxBody); err != nil {
+		return nil, nil, 0, err
+	}
+	total, err = res.countRows(body)
+	return scope, body, total, err
 }
 
 // countRows returns how many elements the array has, or the error to answer. What

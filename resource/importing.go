@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -25,10 +26,15 @@ const (
 // importing is an import that runs.
 type importing[Row, Input any] struct {
 	*Resource[Row, Input]
-	accepted Scope // when the import was
-	scope    Scope // now
-	asked    time.Time
-	rested   int // attempts since
+	unit   string                               // that was active when the import was accepted
+	scope  Scope                                // now
+	ask    func(context.Context) (Scope, error) // for a newer one, if not nil
+	asked  time.Time
+	rested int // attempts since
+
+	// idOf, if not nil, gives every row the id that it has whenever the import
+	// is run.
+	idOf func(index int) string
 }
 
 func (run *importing[Row, Input]) rows(ctx context.Context, body []byte, total int) (imported, error) {
@@ -44,7 +50,7 @@ func (run *importing[Row, Input]) rows(ctx context.Context, body []byte, total i
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		refused, err := run.row(ctx, raw)
+		refused, err := run.row(ctx, i, raw)
 		switch {
 		case err != nil:
 			return out, err
@@ -61,16 +67,20 @@ func (run *importing[Row, Input]) rows(ctx context.Context, body []byte, total i
 
 // row adds a row. It returns why the row is refused, or the error that ends the
 // import.
-func (run *importing[Row, Input]) row(ctx context.Context, raw []byte) (refused *apierror.Error, err error) {
+func (run *importing[Row, Input]) row(ctx context.Context, index int, raw []byte) (refused *apierror.Error, err error) {
 	members, err := run.membersOf(raw)
 	if err != nil {
 		return refusal(err)
 	}
-	row, err := run.newRow(ctx, run.accepted, members)
+	id := ""
+	if run.idOf != nil {
+		id = run.idOf(index)
+	}
+	row, err := run.newRow(ctx, run.unit, id, members)
 	if err != nil {
 		return refusal(err)
 	}
-	again := false
+	again := run.idOf != nil
 	err = patiently(ctx, func() error {
 		if err := run.rescope(ctx); err != nil {
 			return err
@@ -80,13 +90,33 @@ func (run *importing[Row, Input]) row(ctx context.Context, raw []byte) (refused 
 		if err != nil {
 			refused, err = refusal(err)
 		}
-		if again && refused != nil && refused.Status == http.StatusConflict && refused.Details.Field == "id" {
-			refused = nil // the row is there: the attempt before got through
+		if again && refused != nil && refused.Status == http.StatusConflict {
+			// It may be in: the attempt before got through.
+			in, failure := run.there(ctx, *row, refused)
+			if failure != nil {
+				return failure
+			}
+			if in {
+				refused = nil
+			}
 		}
 		again = true
 		return err
 	})
 	return refused, err
+}
+
+// there reports whether the row that a store has refused with a conflict is in
+// already. Some name the id, others whatever unique field they come to first.
+func (run *importing[Row, Input]) there(ctx context.Context, row Row, conflict *apierror.Error) (bool, error) {
+	if conflict.Details.Field == run.id.Name || run.get == nil {
+		return conflict.Details.Field == run.id.Name, nil
+	}
+	_, err := run.get.Get(ctx, run.scope, reflect.ValueOf(&row).Elem().FieldByIndex(run.id.Index).String())
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // refusal tells what is wrong with a row from what is wrong with the server.
@@ -114,18 +144,18 @@ func patiently(ctx context.Context, f func() error) error {
 
 // rescope asks whether the caller may still create rows, if it is time to.
 func (run *importing[Row, Input]) rescope(ctx context.Context) error {
-	if run.opts.Rescope == nil {
+	if run.ask == nil {
 		return nil
 	}
 	if run.rested++; run.rested < rescopeRows && time.Since(run.asked) < rescopeAfter {
 		return nil
 	}
-	scope, err := run.opts.Rescope(ctx, run.accepted)
+	scope, err := run.ask(ctx)
 	if err != nil {
 		return err
 	}
 	// The rows are of the unit that was active when the import was accepted.
-	if scope == nil || scope.Active() != run.accepted.Active() || !scope.Contains(scope.Active()) {
+	if scope == nil || scope.Active() != run.unit || !scope.Contains(run.unit) {
 		return errNoUnit
 	}
 	if err := run.mayCreate(scope); err != nil {

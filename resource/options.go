@@ -30,8 +30,19 @@ type Options struct {
 	//	}
 	Rescope func(ctx context.Context, accepted Scope) (Scope, error)
 
+	// Restore returns the units that the subject may touch now while the unit is
+	// active, for work that is begun without a request: after a restart, or by
+	// another process. [Resource.ImportOperation] demands it, and asks it as
+	// Import asks Rescope; a nil Scope denies.
+	//
+	//	func(ctx context.Context, subject, unit string) (resource.Scope, error) {
+	//		return scoper.For(ctx, subject, unit)
+	//	}
+	Restore func(ctx context.Context, subject, unit string) (Scope, error)
+
 	// Unscoped says that the rows belong to no unit and that every caller may
-	// touch all of them. It excludes Scope, Rescope, UnitField and Roles.
+	// touch all of them. It excludes Scope, Rescope, Restore, UnitField and
+	// Roles.
 	Unscoped bool
 
 	// UnitField is the JSON name of the string field that holds the row's

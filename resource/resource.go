@@ -81,7 +81,8 @@
 //
 // [Resource.Import] reads many rows at once, for the runner of package
 // resource/jobs, which answers 202; [Options.Rescope] ends an import whose caller
-// loses the role meanwhile. Package resource/idempotency gives a repeated
+// loses the role meanwhile. [Resource.ImportOperation] is the same for jobs that
+// are tried again and survive a restart. Package resource/idempotency gives a repeated
 // POST its first answer again. Both serve any handler.
 //
 // # Documentation
@@ -161,8 +162,8 @@ func (res *Resource[Row, Input]) check(store any) error {
 		return errors.New("a store is required")
 	case opts.Scope == nil && !opts.Unscoped:
 		return errors.New("Options.Scope or Options.Unscoped is required")
-	case opts.Unscoped && (opts.Scope != nil || opts.Rescope != nil || opts.UnitField != "" || opts.Roles != Roles{}):
-		return errors.New("Options.Unscoped excludes Scope, Rescope, UnitField and Roles")
+	case opts.Unscoped && (opts.Scope != nil || opts.Rescope != nil || opts.Restore != nil || opts.UnitField != "" || opts.Roles != Roles{}):
+		return errors.New("Options.Unscoped excludes Scope, Rescope, Restore, UnitField and Roles")
 	case opts.CursorTotals && opts.Cursors == nil:
 		return errors.New("Options.CursorTotals without Cursors has no effect")
 	case opts.MaxBody < 0 || opts.MaxTotal < 0 || opts.MaxImport < 0:

@@ -11,9 +11,15 @@ import (
 // come; 62 bits are random. A resource gives every new row one; seeds make theirs
 // with it.
 func NewID() string {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return newID(time.Now().UnixNano(), random)
+}
+
+// newID returns the UUID of a time in nanoseconds since 1970.
+func newID(ns int64, random [8]byte) string {
 	var u [16]byte
-	_, _ = rand.Read(u[8:]) // never fails
-	ns := time.Now().UnixNano()
+	copy(u[8:], random[:])
 	ms, fraction := ns/1e6, ns%1e6*4096/1e6
 	for i := range 6 {
 		u[i] = byte(ms >> (40 - 8*i))

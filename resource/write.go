@@ -23,7 +23,7 @@ func (res *Resource[Row, Input]) servePost(w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	row, err := res.newRow(r.Context(), scope, members)
+	row, err := res.newRow(r.Context(), scope.Active(), "", members)
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,9 @@ func (res *Resource[Row, Input]) read(r *http.Request, types ...string) ([]stric
 	return res.membersOf(body)
 }
 
-// newRow makes a row of what a caller sent for the active unit.
-func (res *Resource[Row, Input]) newRow(ctx context.Context, scope Scope, members []strictjson.Member) (*Row, error) {
+// newRow makes a row of what a caller sent for the unit. It gets an id if it has
+// none.
+func (res *Resource[Row, Input]) newRow(ctx context.Context, unit, id string, members []strictjson.Member) (*Row, error) {
 	var both struct { // one allocation
 		input Input
 		row   Row
@@ -67,11 +68,14 @@ func (res *Resource[Row, Input]) newRow(ctx context.Context, scope Scope, member
 	}
 	res.toRow(from, to)
 	at := now()
-	to.FieldByIndex(res.id.Index).SetString(NewID())
+	if id == "" {
+		id = NewID()
+	}
+	to.FieldByIndex(res.id.Index).SetString(id)
 	*timeAt(to, res.created) = at
 	*timeAt(to, res.updated) = at
 	if res.unit != nil {
-		to.FieldByIndex(res.unit.Index).SetString(scope.Active())
+		to.FieldByIndex(res.unit.Index).SetString(unit)
 	}
 	return &both.row, nil
 }
