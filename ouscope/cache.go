@@ -161,7 +161,7 @@ func (c *cache) read(ctx context.Context, now time.Time) (*tree, error) {
 // invalidate holds no lock while anybody reads the directory, so it is done at
 // once.
 func (c *cache) invalidate(subjects []string) {
-	if len(subjects) == 0 {
+	if len(subjects) == 0 || slices.Contains(subjects, "") {
 		c.units.Add(1)
 		for i := range c.shards {
 			sh := &c.shards[i]

@@ -100,7 +100,10 @@ func TestInvalidateEndsARoleAtOnce(t *testing.T) {
 		"of another subject":   {[]string{"bob"}, func(d *directory) { d.assignments = nil }, "emea: de emea uk"},
 		"of a unit":            {nil, func(d *directory) { d.units = without(d.units, is("uk")) }, "emea: de emea"},
 		"of several subjects":  {[]string{"bob", "ann"}, func(d *directory) { d.assignments = nil }, "Forbidden, missing_role"},
-		"of a subject unknown": {[]string{"", "\x00"}, func(*directory) {}, "emea: de emea uk"},
+		"of a unit, by name":   {[]string{""}, func(d *directory) { d.units = without(d.units, is("uk")) }, "emea: de emea"},
+		"of all, by the way":   {[]string{"bob", ""}, func(d *directory) { d.assignments = nil }, "Forbidden, missing_role"},
+		"of a unit, of others": {[]string{"ann"}, func(d *directory) { d.units = without(d.units, is("uk")) }, "emea: de emea uk"},
+		"of a subject unknown": {[]string{"\x00"}, func(*directory) {}, "emea: de emea uk"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
