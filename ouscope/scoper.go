@@ -179,8 +179,8 @@ func (s *Scoper) scope(sel selection) (Scope, error) {
 }
 
 // Invalidate forgets what was read of the subjects, or without any, or with an
-// empty one, of all subjects and the units. Requests that begin after it returned, in this
-// process, act on what the directory tells from then on: call it after the
+// empty one, of all subjects and the units. Requests that begin after it returned,
+// in this process, act on what the directory tells from then on: call it after the
 // change is committed. It is cheap, and never waits for the directory. For the
 // changes of other processes, package follow calls it.
 func (s *Scoper) Invalidate(subjects ...string) { s.directory.invalidate(subjects) }
