@@ -8,18 +8,21 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 
+	"github.com/tenetkit/tenet/ouscope/follow"
 	ouscopesql "github.com/tenetkit/tenet/ouscope/sqlstore"
 	resourcesql "github.com/tenetkit/tenet/resource/sqlstore"
 )
 
 // data is everything that the service keeps.
 type data struct {
-	db    *sql.DB
-	units *ouscopesql.Store // units, roles and active units
-	leads *resourcesql.Store[Lead]
+	db     *sql.DB
+	walled *sql.DB           // the same, behind row level security, on PostgreSQL alone
+	units  *ouscopesql.Store // units, roles and active units
+	leads  *resourcesql.Store[Lead]
 }
 
 // openData opens the database, creates what it lacks, and fills it where it is new.
@@ -37,11 +40,16 @@ func openData(ctx context.Context, c config) (_ *data, err error) {
 	if err := db.PingContext(ctx); err != nil {
 		return nil, err
 	}
-	units, err := ouscopesql.New(db, ouscopesql.Options{Dialect: dialect})
+	unitOptions := ouscopesql.Options{Dialect: dialect}
+	if dialect == "postgres" {
+		unitOptions.Channel = changes
+	}
+	units, err := ouscopesql.New(db, unitOptions)
 	if err != nil {
 		return nil, err
 	}
-	leads, err := resourcesql.New[Lead](db, resourcesql.Options{Dialect: dialect, Table: "leads", Unit: "org_unit"})
+	table := resourcesql.Options{Dialect: dialect, Table: "leads", Unit: "org_unit"}
+	leads, err := resourcesql.New[Lead](db, table)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +60,40 @@ func openData(ctx context.Context, c config) (_ *data, err error) {
 	if err := d.leads.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	return d, d.seed(ctx, dialect, c.rows)
+	if err := d.seed(ctx, dialect, c.rows); err != nil || dialect != "postgres" {
+		return d, err
+	}
+	if d.walled, err = openWalled(ctx, db, c.db); err != nil {
+		return nil, err
+	}
+	d.leads, err = resourcesql.New[Lead](d.walled, table)
+	return d, err
+}
+
+// changes is the channel of PostgreSQL on which each instance tells the others of
+// changes to units and roles.
+const changes = "leads_changes"
+
+// listen hears of the changes of other instances.
+func listen(url string) follow.Listen {
+	return func(ctx context.Context, notify func(subject string)) error {
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		if _, err := conn.Exec(ctx, "LISTEN "+changes); err != nil {
+			return err
+		}
+		notify("") // heard from here on
+		for {
+			n, err := conn.WaitForNotification(ctx)
+			if err != nil {
+				return err
+			}
+			notify(n.Payload)
+		}
+	}
 }
 
 // openDatabase opens PostgreSQL for a URL and SQLite for a path.

@@ -15,6 +15,7 @@ import (
 	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/ouscope"
 	"github.com/tenetkit/tenet/ouscope/admin"
+	"github.com/tenetkit/tenet/ouscope/follow"
 	"github.com/tenetkit/tenet/ratelimit"
 	"github.com/tenetkit/tenet/ratelimit/redisstore"
 	"github.com/tenetkit/tenet/resource/jobs"
@@ -27,7 +28,9 @@ type service struct {
 	access  *access // who may call
 	runner  *jobs.Runner
 	db      *sql.DB
+	walled  *sql.DB       // nil where there is no row level security
 	redis   *redis.Client // nil where the limits are kept in memory
+	follow  func()        // ends the following of other instances; nil where there is none
 }
 
 // newService composes the six packages. The order of the middleware is the
@@ -46,7 +49,7 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 	if err != nil {
 		return nil, err
 	}
-	s.db = data.db
+	s.db, s.walled = data.db, data.walled
 
 	// Who calls.
 	who, err := newAccess(c, clients, foreign, logger)
@@ -78,6 +81,10 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 		return nil, err
 	}
 
+	if data.walled != nil { // PostgreSQL
+		s.follow = followOthers(scoper, listen(c.db), logger)
+	}
+
 	office, err := admin.New(scoper, data.units, admin.Options{Audit: func(ctx context.Context, e admin.Event) {
 		logger.InfoContext(ctx, "organization changed", "action", e.Action, "subject", e.Subject,
 			"unit", e.Unit.ID, "role", e.Assignment.Role, "holder", e.Assignment.Subject, "request_id", apierror.RequestID(ctx))
@@ -100,12 +107,11 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 
 	mux := http.NewServeMux()
 	mux.Handle("POST /oauth/token", who.tokenHandler(limiter.Handler))
-	mux.Handle("GET /org-units", known(scoper.UnitsHandler()))
-	mux.Handle("/org-units", scoped(office.UnitsHandler()))
-	mux.Handle("/org-units/{id}", scoped(office.UnitsHandler()))
+	mux.Handle("/org-units", known(office.UnitsHandler()))
+	mux.Handle("/org-units/{id}", known(office.UnitsHandler()))
 	mux.Handle("/org-units/active", known(scoper.ActiveHandler()))
-	mux.Handle("/role-assignments", scoped(office.AssignmentsHandler()))
-	mux.Handle("/role-assignments/{id}", scoped(office.AssignmentsHandler()))
+	mux.Handle("/role-assignments", known(office.AssignmentsHandler()))
+	mux.Handle("/role-assignments/{id}", known(office.AssignmentsHandler()))
 	mux.Handle("/leads", scoped(leads))
 	mux.Handle("/leads/{id}", scoped(leads))
 	mux.Handle("/leads/import", scoped(s.runner.Start(leads.Import)))
@@ -137,6 +143,27 @@ func (s *service) limitStore(ctx context.Context, url string) (ratelimit.Store, 
 	return redisstore.New(func(ctx context.Context, args ...any) (any, error) {
 		return s.redis.Do(ctx, args...).Result()
 	}, redisstore.Options{Prefix: "leads:"})
+}
+
+// followOthers makes a role that another instance revokes end here with the next
+// request, too. It returns a func that ends it.
+func followOthers(scoper *ouscope.Scoper, listen follow.Listen, logger *slog.Logger) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = follow.Changes(ctx, scoper, listen, follow.Options{OnOutage: func(err error) {
+			if err != nil {
+				logger.Warn("changes of units and roles by other instances are seen late", "cause", err)
+				return
+			}
+			logger.Info("changes of units and roles by other instances are seen at once again")
+		}})
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // logOutage tells when Redis goes, and when it is back: two lines an outage.
@@ -173,6 +200,12 @@ func (s *service) close() error {
 	}
 	if s.runner != nil {
 		errs = append(errs, s.runner.Close(context.Background()))
+	}
+	if s.follow != nil {
+		s.follow()
+	}
+	if s.walled != nil {
+		errs = append(errs, s.walled.Close())
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())

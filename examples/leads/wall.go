@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/tenetkit/tenet/ouscope/rls"
+)
+
+// rowsRole is the role of PostgreSQL that serves the leads. It owns nothing, so
+// that row level security holds for it: a statement that forgot its condition
+// would return nothing.
+const rowsRole = "leads_rows"
+
+// openWalled returns a database that reaches the leads behind a wall, and builds
+// the wall where it does not stand. The table has to be there.
+func openWalled(ctx context.Context, db *sql.DB, url string) (_ *sql.DB, err error) {
+	wall, err := rls.New(rls.Options{})
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	walled := sql.OpenDB(wall.Connector(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(stepDown))))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, walled.Close())
+		}
+	}()
+	exec := func(ctx context.Context, query string, args ...any) error {
+		_, err := walled.ExecContext(ctx, query, args...)
+		return err
+	}
+	if wall.Verify(ctx, exec, "leads") == nil {
+		return walled, nil
+	}
+	if err := buildWall(ctx, db, wall); err != nil {
+		return nil, fmt.Errorf("row level security: %w", err)
+	}
+	if err := wall.Verify(ctx, exec, "leads"); err != nil {
+		return nil, fmt.Errorf("row level security: %w", err)
+	}
+	return walled, nil
+}
+
+// stepDown makes a connection of the owner one of the role that cannot pass.
+func stepDown(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET ROLE "+rowsRole)
+	return err
+}
+
+// buildWall creates the role and the policies. It takes a user who owns the table
+// and may create roles, once.
+func buildWall(ctx context.Context, db *sql.DB, wall *rls.Wall) error {
+	policies, err := wall.Statements("leads", "org_unit")
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	statements := append([]string{
+		"SELECT pg_advisory_xact_lock(hashtext('leads'))",
+		// Roles belong to all databases of a server.
+		`DO $$ BEGIN
+			CREATE ROLE ` + rowsRole + `;
+		EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+		END $$`,
+		`DO $$ BEGIN
+			IF NOT pg_has_role('` + rowsRole + `', 'MEMBER') THEN GRANT ` + rowsRole + ` TO CURRENT_USER; END IF;
+			EXECUTE format('GRANT USAGE ON SCHEMA %I TO ` + rowsRole + `', current_schema());
+		END $$`,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON leads TO " + rowsRole,
+	}, policies...)
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
