@@ -43,11 +43,11 @@
 // # What it costs
 //
 // Under the condition, on 1,000,000 rows and with scopes of 1, 49 and 1,666 units, a
-// page takes 1.1 to 1.5 times as long as without the wall and a count 1.3 to 2
-// times, where an index has the unit and the order of the page
-// (TENET_MILLION=1 go test -v -run TestTheWallCosts ./internal/integration). An
-// index over the unit alone is smaller, counts faster without the wall, and up to
-// 3.4 times slower behind it.
+// page took 1.2 to 1.3 times as long as without the wall and a count 1.5 to 2 times,
+// with an index over the unit and the order of the page
+// (TENET_MILLION=1 .ci/engines go test -v -run TestTheWallCosts ./internal/integration).
+// A count that reads a smaller index, over the unit alone, is faster without the
+// wall, which then weighs more.
 //
 // # Concurrency
 //
