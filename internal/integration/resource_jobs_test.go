@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -233,6 +234,65 @@ func TestJobsInADatabase(t *testing.T) {
 		mustExec(t, db, "postgres", "SET default_transaction_isolation = 'serializable'")
 		tests["many processes share many jobs"](t, db, "postgres", jobs.Options{Store: jobStore(t, db, "postgres")})
 	})
+}
+
+// frozen is the store of a process that stands still for a while, and believes when
+// it goes on that no time has passed.
+type frozen struct {
+	*sqlstore.Store
+	still *atomic.Bool
+}
+
+func (f frozen) Renew(ctx context.Context, id, token string, lease time.Time, members []byte) (held, canceled bool, err error) {
+	if f.still.Load() {
+		return true, false, nil
+	}
+	return f.Store.Renew(ctx, id, token, lease, members)
+}
+
+// TestAFrozenProcessChangesNothing: what comes of its work comes too late.
+func TestAFrozenProcessChangesNothing(t *testing.T) {
+	t.Parallel()
+	for dialect, open := range databases {
+		for name, wakes := range map[string]bool{"which ends its work": false, "which asks first": true} {
+			t.Run(dialect+", "+name, func(t *testing.T) {
+				t.Parallel()
+				store := jobStore(t, open(t), dialect)
+				var still atomic.Bool
+				still.Store(true)
+				goOn, stopped := make(chan struct{}), make(chan error, 1)
+				opts := jobs.Options{Store: frozen{store, &still}, Workers: 1, Lease: 300 * time.Millisecond}
+				_, h := jobRunner(t, opts, jobs.Operation{Run: func(ctx context.Context, _ string, _ []byte) (any, error) {
+					select {
+					case <-goOn:
+					case <-ctx.Done():
+					}
+					stopped <- ctx.Err()
+					return map[string]string{"by": "the first"}, nil
+				}})
+				location := startJob(t, h, "")
+				<-time.After(350 * time.Millisecond)
+				second := make(chan struct{})
+				next, _ := jobRunner(t, jobs.Options{Store: store}, jobs.Operation{Run: func(context.Context, string, []byte) (any, error) {
+					<-second
+					return map[string]string{"by": "the second"}, nil
+				}})
+				jobState(t, next, location, `"running","attempts":2}`)
+				if wakes {
+					still.Store(false)
+				} else {
+					close(goOn)
+				}
+				if err := <-stopped; (err != nil) != wakes {
+					t.Errorf("the context of the first work: %v", err)
+				}
+				<-time.After(50 * time.Millisecond)
+				jobState(t, next, location, `"running","attempts":2}`)
+				close(second)
+				jobState(t, next, location, `"succeeded","attempts":2,"by":"the second"}`)
+			})
+		}
+	}
 }
 
 // jobProcess is the environment variable under which this binary is a process of

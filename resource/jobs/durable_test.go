@@ -226,6 +226,30 @@ func TestASilentStoreForAMomentDoesNoHarm(t *testing.T) {
 	})
 }
 
+func TestProgressThatCouldNotBeKeptIsKeptLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		runner := newRunner(t, jobs.Options{Store: store})
+		closing(t, runner)
+		h := operate(t, runner, jobs.Operation{Run: func(ctx context.Context, _ string, _ []byte) (any, error) {
+			time.Sleep(1500 * time.Millisecond)
+			jobs.Progress(ctx, told{Done: 1})
+			time.Sleep(10 * time.Second)
+			return nil, nil
+		}})
+		location := begin(t, h, "")
+		time.Sleep(1200 * time.Millisecond)
+		store.setFail(func(string) error { return errDown })
+		time.Sleep(2 * time.Second)
+		store.setFail(nil)
+		time.Sleep(2 * time.Second)
+		if got := withoutTimes(t, runner, location); got != `"running","done":1}` {
+			t.Errorf("the job is %s, want running and 1", got)
+		}
+	})
+}
+
 func TestOneProcessAtATimeRunsAJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

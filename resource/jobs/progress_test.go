@@ -116,6 +116,27 @@ func TestAJobThatFailsKeepsItsProgress(t *testing.T) {
 	}
 }
 
+// Work that does not heed its context is given up all the same.
+func TestAJobThatIsGivenUpKeepsItsProgress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		runner := newRunner(t, jobs.Options{})
+		location := start(t, runner, func(ctx context.Context) (any, error) {
+			jobs.Progress(ctx, told{Done: 7})
+			time.Sleep(time.Minute)
+			return nil, nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_ = runner.Close(ctx)
+		const want = `"done":7,"errors":[{"code":"service_unavailable","message":"Service temporarily unavailable"}]}`
+		if got := state(t, runner, location); !strings.HasPrefix(got, `"failed"`) || !strings.HasSuffix(got, want) {
+			t.Errorf("the job is %s, want failed with %s", got, want)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
 // slow takes a second for every row.
 type slow struct{ resource.Store[Lead] }
 
