@@ -193,7 +193,7 @@ func (b *Basic) authenticate(r *http.Request) (*Principal, error) {
 	c := check{Basic: b, r: r, s: s, now: now, decoy: d, secrets: d.secrets}
 	reason := errNoClient
 	// A store may find ids by a collation of its own; here they are bytes.
-	known := client.ID == id
+	known := sameID(client.ID, id)
 	secrets := client.Secrets
 	if !known {
 		secrets = d.secrets

@@ -61,6 +61,19 @@ func Clients(list ...Client) (ClientFunc, error) {
 	return func(_ context.Context, id string) (Client, error) { return byID[id], nil }, nil
 }
 
+// noID is as long as an id may be and none.
+var noID = strings.Repeat("\x00", maxClientID)
+
+// sameID reports whether a store's id is the caller's, and takes as long for one
+// that is of another length.
+func sameID(stored, id string) bool {
+	text := stored
+	if len(text) != len(id) && len(id) <= maxClientID {
+		text = noID[:len(id)]
+	}
+	return text == id
+}
+
 func checkID(id string) error {
 	switch {
 	case id == "" || len(id) > maxClientID:
