@@ -74,12 +74,11 @@ var errAnonymous = apierror.Unauthorized(schemeBearer + ` realm="api"`)
 func require(check func(*Principal) *apierror.Error) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			refusal, ok := r.Context().Value(refusalKey{}).(*apierror.Error)
-			if !ok {
-				refusal = errAnonymous
-			}
+			refusal := errAnonymous
 			if p, ok := r.Context().Value(principalKey{}).(*Principal); ok {
 				refusal = check(p)
+			} else if own, ok := r.Context().Value(refusalKey{}).(*apierror.Error); ok {
+				refusal = own
 			}
 			if refusal != nil {
 				apierror.Write(w, r, refusal)

@@ -62,14 +62,14 @@ type BasicOptions struct {
 	// MaxFailures is how often a minute an address may fail for one client id,
 	// beyond which it is answered with 429. If zero, 300; if negative, there is
 	// no limit. A secret that was seen before, or whose hash is a fast one, is
-	// accepted all the same, so nobody at another address is locked out.
+	// accepted all the same. Nobody locks out another who calls from elsewhere.
 	MaxFailures int
 
 	// Address returns the address of the caller, as a rule from what your
 	// proxies say; a port is passed over. If nil, it is the remote end of the
 	// connection, which behind a proxy is one for all: then set it, or one
-	// caller's failures are everybody's. Where it is empty or no address, as on
-	// a Unix socket, nothing is counted.
+	// caller's failures are everybody's. Where there is none, as on a Unix
+	// socket, nothing is counted.
 	Address func(*http.Request) string
 
 	// MaxAddressFailures is how often a minute an address may fail, whatever
