@@ -178,25 +178,37 @@ func (c *connection) ExecContext(ctx context.Context, query string, args []drive
 }
 
 func (c *connection) exec(ctx context.Context, query string, send func() (driver.Result, error)) (driver.Result, error) {
-	scope, alone, err := c.alone(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	if !alone {
-		return send()
-	}
-	tx, err := c.enter(ctx, scope, driver.TxOptions{})
-	if err != nil {
-		return nil, err
-	}
-	result, err := send()
-	if err != nil {
-		return nil, c.undo(tx, err)
+	result, tx, err := entered(ctx, c, query, send)
+	if err != nil || tx == nil {
+		return result, err
 	}
 	if err := c.commit(tx); err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+// entered sends the statement, in a transaction of its own that entered the scope
+// of ctx where there is none. The transaction is the caller's to end; it is nil
+// where there was one, or nothing to enter, or an error.
+func entered[T any](ctx context.Context, c *connection, query string, send func() (T, error)) (result T, tx driver.Tx, err error) {
+	scope, alone, err := c.alone(ctx, query)
+	if err != nil {
+		return result, nil, err
+	}
+	if !alone {
+		result, err = send()
+		return result, nil, err
+	}
+	tx, err = c.enter(ctx, scope, driver.TxOptions{})
+	if err != nil {
+		return result, nil, err
+	}
+	result, err = send()
+	if err != nil {
+		return *new(T), nil, c.undo(tx, err)
+	}
+	return result, tx, nil
 }
 
 // QueryContext runs the statement in the scope of ctx.
@@ -205,20 +217,9 @@ func (c *connection) QueryContext(ctx context.Context, query string, args []driv
 }
 
 func (c *connection) query(ctx context.Context, query string, send func() (driver.Rows, error)) (driver.Rows, error) {
-	scope, alone, err := c.alone(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	if !alone {
-		return send()
-	}
-	tx, err := c.enter(ctx, scope, driver.TxOptions{})
-	if err != nil {
-		return nil, err
-	}
-	sent, err := send()
-	if err != nil {
-		return nil, c.undo(tx, err)
+	sent, tx, err := entered(ctx, c, query, send)
+	if err != nil || tx == nil {
+		return sent, err
 	}
 	return &rows{Rows: sent, connection: c, tx: tx}, nil
 }
