@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 	"unicode"
+	"unsafe"
 )
 
 // field is one member of the object that a struct becomes.
@@ -16,12 +17,22 @@ type field struct {
 	index  []int // the path to it through embedded structs
 
 	omitEmpty, omitZero bool
-	isZero              func(reflect.Value) bool // for omitZero
 
 	odd bool // the tag asks for what is left to encoding/json
 
-	prefix  string // `,"name":`
-	encoder *Encoder
+	prefix   string  // `,"name":`
+	offset   uintptr // in the struct, unless hops lead there
+	hops     []hop   // where structs are embedded by pointer
+	omitted  func(unsafe.Pointer) bool
+	kind     int  // a shortcut
+	nullable bool // with a shortcut: a pointer to it
+	encoder  *Encoder
+}
+
+// A hop leads from a struct to a field of it, or of what it points to.
+type hop struct {
+	offset uintptr
+	deref  bool // the field is a pointer to follow
 }
 
 func (b builder) structure(t reflect.Type) appender {
@@ -34,29 +45,48 @@ func (b builder) structure(t reflect.Type) appender {
 	fields := dominant(found)
 	for i := range fields {
 		f := &fields[i]
-		ft := fieldType(t, f.index)
+		ft := f.locate(t)
 		f.prefix = string(AppendString([]byte{','}, f.name)) + ":"
 		f.encoder = b.encoder(ft)
-		if f.omitZero {
-			f.isZero = zeroFunc(ft)
-		}
+		f.omitted = omission(ft, f.omitEmpty, f.omitZero)
+		f.kind, f.nullable = shortcut(ft)
 	}
-	return func(b []byte, v reflect.Value, depth int) ([]byte, error) {
+	return func(b []byte, p unsafe.Pointer, depth int) ([]byte, error) {
 		start := len(b)
 		for i := range fields {
 			f := &fields[i]
-			fv, ok := v, true
-			if len(f.index) == 1 {
-				fv = v.Field(f.index[0])
-			} else if fv, ok = embedded(v, f.index); !ok {
-				continue
+			q := unsafe.Add(p, f.offset)
+			if f.hops != nil {
+				if q = follow(p, f.hops); q == nil {
+					continue
+				}
 			}
-			if f.omitEmpty && isEmpty(fv) || f.omitZero && f.isZero(fv) {
+			if f.omitted != nil && f.omitted(q) {
 				continue
 			}
 			b = append(b, f.prefix...)
+			if f.nullable {
+				if q = *(*unsafe.Pointer)(q); q == nil {
+					b = append(b, "null"...)
+					continue
+				}
+			}
 			var err error
-			if b, err = f.encoder.encode(b, fv, depth); err != nil {
+			switch f.kind {
+			case aString:
+				b = AppendString(b, *(*string)(q))
+			case aBool:
+				b = strconv.AppendBool(b, *(*bool)(q))
+			case anInt:
+				b = strconv.AppendInt(b, int64(*(*int)(q)), 10)
+			case aFloat:
+				b, err = appendFloat(b, *(*float64)(q), 64)
+			case aTime:
+				b, err = appendTime(b, q, depth)
+			default:
+				b, err = f.encoder.encode(b, q, depth)
+			}
+			if err != nil {
 				return b, err
 			}
 		}
@@ -68,28 +98,70 @@ func (b builder) structure(t reflect.Type) appender {
 	}
 }
 
-// embedded follows index from v. It fails at an embedded pointer that is nil.
-func embedded(v reflect.Value, index []int) (reflect.Value, bool) {
-	for _, i := range index {
-		if v.Kind() == reflect.Pointer {
-			if v.IsNil() {
-				return v, false
-			}
-			v = v.Elem()
+// locate sets the place of the field in t, and returns its type.
+func (f *field) locate(t reflect.Type) reflect.Type {
+	for n, i := range f.index {
+		sf := t.Field(i)
+		f.offset += sf.Offset
+		if t = sf.Type; n < len(f.index)-1 && t.Kind() == reflect.Pointer {
+			f.hops = append(f.hops, hop{f.offset, true})
+			f.offset, t = 0, t.Elem()
 		}
-		v = v.Field(i)
 	}
-	return v, true
-}
-
-func fieldType(t reflect.Type, index []int) reflect.Type {
-	for _, i := range index {
-		if t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		t = t.Field(i).Type
+	if f.hops != nil {
+		f.hops = append(f.hops, hop{offset: f.offset})
 	}
 	return t
+}
+
+// follow returns nil at an embedded pointer that is nil.
+func follow(p unsafe.Pointer, hops []hop) unsafe.Pointer {
+	for _, h := range hops {
+		p = unsafe.Add(p, h.offset)
+		if !h.deref {
+			break
+		}
+		if p = *(*unsafe.Pointer)(p); p == nil {
+			break
+		}
+	}
+	return p
+}
+
+// The kinds of fields that are so common that they are not worth a call.
+const (
+	other = iota
+	aString
+	aBool
+	anInt
+	aFloat
+	aTime
+)
+
+func shortcut(t reflect.Type) (kind int, nullable bool) {
+	if t.Kind() == reflect.Pointer {
+		if kind, nullable = shortcut(t.Elem()); kind == other || nullable {
+			return other, false
+		}
+		return kind, true
+	}
+	switch {
+	case t == timeType:
+		return aTime, false
+	case t == numberType, marshals(t):
+		return other, false
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return aString, false
+	case reflect.Bool:
+		return aBool, false
+	case reflect.Int:
+		return anInt, false
+	case reflect.Float64:
+		return aFloat, false
+	}
+	return other, false
 }
 
 // dominant returns those of the fields found that become members, in their order:
@@ -216,48 +288,4 @@ func validName(name string) bool {
 		}
 	}
 	return name != ""
-}
-
-func isEmpty(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
-		return v.Len() == 0
-	case reflect.Struct:
-		return false
-	}
-	return v.Kind() <= reflect.Float64 && v.IsZero() || // bool and numbers
-		(v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer) && v.IsZero()
-}
-
-type zeroer interface{ IsZero() bool }
-
-var zeroerType = reflect.TypeFor[zeroer]()
-
-// zeroFunc returns the test of omitzero: the type's own IsZero where it has one.
-func zeroFunc(t reflect.Type) func(reflect.Value) bool {
-	switch {
-	case t == timeType:
-		return func(v reflect.Value) bool {
-			t, _ := reflect.TypeAssert[time.Time](v)
-			return t.IsZero()
-		}
-	case t.Kind() == reflect.Interface && t.Implements(zeroerType):
-		return func(v reflect.Value) bool {
-			return v.IsNil() || v.Elem().Kind() == reflect.Pointer && v.Elem().IsNil() || v.Interface().(zeroer).IsZero()
-		}
-	case t.Kind() == reflect.Pointer && t.Implements(zeroerType):
-		return func(v reflect.Value) bool { return v.IsNil() || v.Interface().(zeroer).IsZero() }
-	case t.Implements(zeroerType):
-		return func(v reflect.Value) bool { return v.Interface().(zeroer).IsZero() }
-	case reflect.PointerTo(t).Implements(zeroerType):
-		return func(v reflect.Value) bool {
-			if !v.CanAddr() {
-				boxed := reflect.New(t).Elem()
-				boxed.Set(v)
-				v = boxed
-			}
-			return v.Addr().Interface().(zeroer).IsZero()
-		}
-	}
-	return reflect.Value.IsZero
 }

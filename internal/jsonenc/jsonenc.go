@@ -6,26 +6,35 @@
 // and pointers made of them are encoded here. Whatever else there is (types that
 // marshal themselves, maps, interfaces, fields with the string option, values
 // nested very deep or in a circle) is handed to encoding/json, errors included.
+//
+// Values are read where they lie in memory, by their offsets, because a
+// reflect.Value for each field costs more than the field.
 package jsonenc
 
 import (
 	"encoding/json"
 	"reflect"
 	"sync"
+	"unsafe"
 )
 
 // An Encoder appends values of one type. It is made by [For] and safe for
 // concurrent use.
 type Encoder struct {
+	t      reflect.Type
 	encode appender
 
 	// foreign says that encoding/json does it. What only holds such values is
 	// then handed over as a whole, which costs less than piece by piece.
 	foreign bool
+
+	// addressed says that a value encodes in another way where it has no address,
+	// because a method of a pointer marshals it or a part of it.
+	addressed bool
 }
 
-// appender appends v at a depth of nested pointers and slices.
-type appender func(b []byte, v reflect.Value, depth int) ([]byte, error)
+// appender appends what p points to, at a depth of nested pointers and slices.
+type appender func(b []byte, p unsafe.Pointer, depth int) ([]byte, error)
 
 // maxDepth is how deep values are followed here. Beyond it encoding/json takes
 // over, which finds circles.
@@ -52,10 +61,28 @@ func For(t reflect.Type) *Encoder {
 	return e
 }
 
-// Append appends v. The type of v has to be the one that e was made for. Where it
-// returns an error, the bytes that it returns are b and perhaps a part of v.
+// Append appends v, which has to be of the type that e was made for. Where v has
+// no address, it is copied. With an error come b and perhaps a part of v.
 func (e *Encoder) Append(b []byte, v reflect.Value) ([]byte, error) {
-	return e.encode(b, v, 0)
+	switch {
+	case v.CanAddr():
+		return e.encode(b, v.Addr().UnsafePointer(), 0)
+	case e.addressed:
+		encoded, err := json.Marshal(v.Interface())
+		return append(b, encoded...), err
+	}
+	copied := reflect.New(e.t)
+	copied.Elem().Set(v)
+	return e.encode(b, copied.UnsafePointer(), 0)
+}
+
+// AppendSlice appends s, which is null where it is nil.
+func AppendSlice[T any](b []byte, s []T) ([]byte, error) {
+	t := reflect.TypeFor[T]()
+	if e := For(t); s != nil && !e.foreign && t.Kind() != reflect.Uint8 {
+		return appendElements(b, unsafe.Pointer(unsafe.SliceData(s)), len(s), e, 1)
+	}
+	return Append(b, s)
 }
 
 // Append appends v, whatever its type.
@@ -63,18 +90,14 @@ func Append(b []byte, v any) ([]byte, error) {
 	if v == nil {
 		return append(b, "null"...), nil
 	}
-	return For(reflect.TypeOf(v)).encode(b, reflect.ValueOf(v), 0)
+	return For(reflect.TypeOf(v)).Append(b, reflect.ValueOf(v))
 }
 
-// standard hands v to encoding/json. It is passed by address where it has one,
-// because a method of the pointer may marshal it.
-func standard(b []byte, v reflect.Value, _ int) ([]byte, error) {
-	var x any
-	if v.CanAddr() {
-		x = v.Addr().Interface()
-	} else {
-		x = v.Interface()
+// standard hands values of t to encoding/json, by address, because a method of
+// the pointer may marshal them.
+func standard(t reflect.Type) appender {
+	return func(b []byte, p unsafe.Pointer, _ int) ([]byte, error) {
+		encoded, err := json.Marshal(reflect.NewAt(t, p).Interface())
+		return append(b, encoded...), err
 	}
-	encoded, err := json.Marshal(x)
-	return append(b, encoded...), err
 }

@@ -14,11 +14,36 @@ var plain = func() (table [utf8.RuneSelf]bool) {
 	return table
 }()
 
+// allPlain is plain for eight bytes at once.
+func allPlain(s string) bool {
+	_ = s[7]
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	const (
+		each = 0x0101_0101_0101_0101
+		high = each * 0x80
+	)
+	// With the highest bit of a byte clear, adding 0x7f sets it unless the byte is
+	// zero, and adding 0x60 unless it is a control character. The quote and the
+	// ampersand differ in one bit, as do < and >.
+	backslash := x ^ each*'\\'
+	quote := (x | each*4) ^ each*'&'
+	angle := (x | each*2) ^ each*'>'
+	const rest = each * 0x7f
+	return x&high == 0 && (x+each*0x60)&(backslash+rest)&(quote+rest)&(angle+rest)&high == high
+}
+
 // AppendString appends s as a JSON string the way json.Marshal does.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && allPlain(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if plain[c] {

@@ -3,7 +3,6 @@ package pagequery
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"strconv"
 
 	"github.com/tenetkit/tenet/internal/jsonenc"
@@ -25,7 +24,7 @@ func AppendRows[T any](b []byte, key string, rows []T) ([]byte, error) {
 	if rows == nil {
 		return append(b, "[]"...), nil
 	}
-	b, err := jsonenc.For(reflect.TypeFor[[]T]()).Append(b, reflect.ValueOf(rows))
+	b, err := jsonenc.AppendSlice(b, rows)
 	if err != nil {
 		return b, fmt.Errorf("paginate: Page: %w", err)
 	}
