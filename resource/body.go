@@ -53,8 +53,8 @@ func (d *declaration) membersOf(body []byte) ([]strictjson.Member, error) {
 		return nil, httpjson.Error(err)
 	}
 	for i := range members {
-		if _, ok := d.members[members[i].Name]; !ok {
-			name := shorten(members[i].Name)
+		if _, ok := d.members[string(members[i].Name)]; !ok {
+			name := shorten(string(members[i].Name))
 			message := "Unknown field " + name
 			if known := nearest.Of(name, d.inputNames()); known != "" {
 				message += "; did you mean " + known + "?"
@@ -230,7 +230,7 @@ func (d *declaration) missing(t reflect.Type, value []byte, path string, order i
 		members, err := strictjson.Members(value)
 		if err == nil {
 			for _, m := range members {
-				d.missing(t.Elem(), m.Value, path+"["+m.Name+"]", order, fails)
+				d.missing(t.Elem(), m.Value, path+"["+string(m.Name)+"]", order, fails)
 			}
 		}
 	case reflect.Struct:
@@ -244,7 +244,7 @@ func (d *declaration) missing(t reflect.Type, value []byte, path string, order i
 		}
 		present := make(map[string][]byte, len(members))
 		for _, m := range members {
-			present[m.Name] = m.Value
+			present[string(m.Name)] = m.Value
 		}
 		for i := range fields {
 			f := &fields[i]

@@ -30,7 +30,7 @@ func (d *declaration) fill(ctx context.Context, members []strictjson.Member, inp
 	var fails failures
 	var seen uint64 // enough for most inputs; wide ones ask the list
 	for i := range members {
-		m := d.members[members[i].Name]
+		m := d.members[string(members[i].Name)]
 		if m.input < 0 {
 			d.repeat(m.owned, members[i].Value, current, &fails)
 			continue
@@ -48,7 +48,7 @@ func (d *declaration) fill(ctx context.Context, members []strictjson.Member, inp
 			continue
 		}
 		present := i < 64 && seen&(1<<i) != 0 ||
-			i >= 64 && slices.ContainsFunc(members, func(m strictjson.Member) bool { return m.Name == f.Name })
+			i >= 64 && slices.ContainsFunc(members, func(m strictjson.Member) bool { return string(m.Name) == f.Name })
 		if !present {
 			fails.add(i, f.Name, "required", strictjson.Label(f.Name)+" is required")
 		}
@@ -61,7 +61,7 @@ func (d *declaration) merge(ctx context.Context, members []strictjson.Member, in
 	d.toInput(current, input)
 	var fails failures
 	for i := range members {
-		m := d.members[members[i].Name]
+		m := d.members[string(members[i].Name)]
 		if m.input < 0 {
 			d.repeat(m.owned, members[i].Value, current, &fails)
 			continue

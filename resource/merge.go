@@ -37,9 +37,9 @@ func checkNulls(t reflect.Type, patch []byte, path string, order int, fails *fai
 	for _, m := range members {
 		var elem reflect.Type
 		if t.Kind() == reflect.Struct {
-			f := rowtype.Find(fields, m.Name)
+			f := rowtype.Find(fields, string(m.Name))
 			if f == nil {
-				name := path + "." + shorten(m.Name)
+				name := path + "." + shorten(string(m.Name))
 				return apierror.BadRequest(name, strictjson.CodeUnknown, "Unknown field "+name)
 			}
 			if string(m.Value) == "null" && !takesNull(f.Type) {
@@ -50,7 +50,7 @@ func checkNulls(t reflect.Type, patch []byte, path string, order int, fails *fai
 			elem = t.Elem()
 		}
 		if m.Value[0] == '{' {
-			if err := checkNulls(elem, m.Value, path+"."+shorten(m.Name), order, fails); err != nil {
+			if err := checkNulls(elem, m.Value, path+"."+shorten(string(m.Name)), order, fails); err != nil {
 				return err
 			}
 		}
@@ -83,7 +83,7 @@ func mergeJSON(target, patch []byte) ([]byte, error) {
 		}
 	}
 	for _, change := range changes {
-		at := slices.IndexFunc(old, func(m strictjson.Member) bool { return m.Name == change.Name })
+		at := slices.IndexFunc(old, func(m strictjson.Member) bool { return bytes.Equal(m.Name, change.Name) })
 		switch {
 		case string(change.Value) == "null":
 			if at >= 0 {
@@ -107,7 +107,7 @@ func mergeJSON(target, patch []byte) ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		name, err := json.Marshal(m.Name)
+		name, err := json.Marshal(string(m.Name))
 		if err != nil {
 			return nil, err
 		}

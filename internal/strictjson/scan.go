@@ -172,7 +172,10 @@ func (s *scanner) object(e edge) *Error {
 			return err
 		}
 		if collect {
-			s.members = append(s.members, Member{string(name), s.data[from:s.pos:s.pos]})
+			if s.members == nil {
+				s.members = make([]Member, 0, 8)
+			}
+			s.members = append(s.members, Member{name[:len(name):len(name)], s.data[from:s.pos:s.pos]})
 		}
 		s.space()
 		switch s.peek() {

@@ -50,10 +50,11 @@ func (e *Error) Error() string { return "strictjson: " + e.Message }
 // Unwrap returns the error of a type's own UnmarshalJSON or UnmarshalText, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// A Member is one name and value of an object.
+// A Member is one name and value of an object. Both share the memory of the data,
+// unless the name was sent with escapes.
 type Member struct {
-	Name  string // unescaped
-	Value []byte // the value as it was sent; it shares the memory of the data
+	Name  []byte // unescaped
+	Value []byte // the value as it was sent
 }
 
 // Check reports whether data is exactly one JSON value that fulfills the rules of

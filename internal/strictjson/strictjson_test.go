@@ -299,7 +299,7 @@ func TestMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []strictjson.Member{{"b", []byte(`[1, {"x":2}]`)}, {"a", []byte("null")}, {"", []byte(`"s"`)}}
+	want := []strictjson.Member{{[]byte("b"), []byte(`[1, {"x":2}]`)}, {[]byte("a"), []byte("null")}, {[]byte{}, []byte(`"s"`)}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Members mismatch (-want +got):\n%s", diff)
 	}

@@ -36,7 +36,7 @@ func outcomeOf(result any) (outcome, error) {
 		return outcome{}, err
 	}
 	for _, m := range all {
-		switch m.Name {
+		switch string(m.Name) {
 		case "id", "status", "created_at", "updated_at", "attempts":
 			continue
 		case "errors":
@@ -45,7 +45,7 @@ func outcomeOf(result any) (outcome, error) {
 				continue
 			}
 		}
-		name, err := json.Marshal(m.Name)
+		name, err := json.Marshal(string(m.Name))
 		if err != nil {
 			return outcome{}, err
 		}
