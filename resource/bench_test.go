@@ -93,7 +93,7 @@ func BenchmarkCreate(b *testing.B) {
 }
 
 func BenchmarkValidationFailed(b *testing.B) {
-	benchmark(b, newForgetful(b), "POST", "/leads", `{"name":"","email":"nobody","value":-1,"active":null}`, 422)
+	benchmark(b, newForgetful(b), "POST", "/leads", `{"name":"","email":"nobody","value":-1,"active":true}`, 422)
 }
 
 func BenchmarkPatch(b *testing.B) {

@@ -78,6 +78,10 @@ func (d *declaration) inputNames() []string {
 func (d *declaration) set(input reflect.Value, i int, value []byte, fails *failures) error {
 	f := &d.inputs[i]
 	target := input.FieldByIndex(f.Index)
+	if f.Kind != rowtype.JSON && !f.Nullable && string(value) == "null" {
+		fails.add(i, f.Name, strictjson.CodeNull, strictjson.Label(f.Name)+" must not be null")
+		return nil
+	}
 	if f.Kind == rowtype.JSON || !fast(target, f, value) {
 		fresh := reflect.New(f.Type)
 		if err := strictjson.Unmarshal(value, fresh.Interface()); err != nil {

@@ -119,29 +119,41 @@ func Label(path string) string {
 	if name == "" || name[0] == '[' {
 		return "Element " + name + quoted
 	}
-	var b strings.Builder
+	var store [64]byte
+	b, word := store[:0], 0 // where the word begins
 	var last rune
 	for i, r := range name {
 		switch {
 		case r == '_' || r == '-':
-			r = ' '
+			capitals(b[word:])
+			b = append(b, ' ')
+			last, word = ' ', len(b)
+			continue
 		case i == 0:
 			r = unicode.ToUpper(r)
 		case unicode.IsUpper(r) && unicode.IsLower(last):
-			b.WriteByte(' ')
+			capitals(b[word:])
+			b = append(b, ' ')
+			word = len(b)
 			r = unicode.ToLower(r)
 		}
-		b.WriteRune(r)
+		b = utf8.AppendRune(b, r)
 		last = r
 	}
-	words := strings.Split(b.String(), " ")
-	for i, word := range words {
-		switch strings.ToLower(word) {
-		case "id", "ip", "url", "uri", "uuid", "sku":
-			words[i] = strings.ToUpper(word)
+	capitals(b[word:])
+	return string(append(b, quoted...))
+}
+
+// capitals turns a word that is an abbreviation into one.
+func capitals(word []byte) {
+	switch len(word) {
+	case 2, 3, 4:
+		for _, known := range [...]string{"ID", "IP", "URL", "URI", "SKU", "UUID"} {
+			if len(known) == len(word) && strings.EqualFold(known, string(word)) {
+				copy(word, known)
+			}
 		}
 	}
-	return strings.Join(words, " ") + quoted
 }
 
 func sortedNames(fields map[string]field) []string {
