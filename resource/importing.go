@@ -112,7 +112,7 @@ func (run *importing[Row, Input]) there(ctx context.Context, row Row, conflict *
 	if conflict.Details.Field == run.id.Name || run.get == nil {
 		return conflict.Details.Field == run.id.Name, nil
 	}
-	_, err := run.get.Get(ctx, run.scope, reflect.ValueOf(&row).Elem().FieldByIndex(run.id.Index).String())
+	_, err := run.get.Get(ctx, run.scope, *run.id.Text(reflect.ValueOf(&row).Elem()))
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

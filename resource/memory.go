@@ -61,7 +61,7 @@ func (m *memory[Row]) holds(scope Scope, row *Row) bool {
 	if scope == nil {
 		return false
 	}
-	return m.unit == nil || scope.Contains(reflect.ValueOf(row).Elem().FieldByIndex(m.unit.Index).String())
+	return m.unit == nil || scope.Contains(*m.unit.Text(reflect.ValueOf(row).Elem()))
 }
 
 func (m *memory[Row]) List(ctx context.Context, scope Scope, q Query) ([]Row, int, error) {
@@ -249,7 +249,7 @@ func (m *memory[Row]) Create(ctx context.Context, scope Scope, row Row) (Row, er
 	if !m.holds(scope, &row) {
 		return row, ErrNotFound
 	}
-	id := reflect.ValueOf(&row).Elem().FieldByIndex(m.id.Index).String()
+	id := *m.id.Text(reflect.ValueOf(&row).Elem())
 	tidy(m.times, reflect.ValueOf(&row).Elem())
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -121,7 +121,7 @@ func (res *Resource[Row, Input]) needFor(scope Scope, row reflect.Value, role st
 	if role == "" {
 		return nil
 	}
-	return need(scope, row.FieldByIndex(res.unit.Index).String(), role)
+	return need(scope, *res.unit.Text(row), role)
 }
 
 // noParameters refuses a query where none is read.
@@ -142,7 +142,7 @@ func noParameters(r *http.Request) error {
 // inScope is a last look at what a store returned: a row of another unit never
 // leaves the server, whatever the store did.
 func (res *Resource[Row, Input]) inScope(scope Scope, row reflect.Value) bool {
-	return res.unit == nil || scope.Contains(row.FieldByIndex(res.unit.Index).String())
+	return res.unit == nil || scope.Contains(*res.unit.Text(row))
 }
 
 // tidy brings the times of a row from a store to UTC and microseconds.
@@ -152,7 +152,7 @@ func tidy(times []rowtype.Field, row reflect.Value) {
 	for i := range times {
 		f := &times[i]
 		if !f.Nullable {
-			at := timeAt(row, f)
+			at := f.Time(row)
 			if at.Nanosecond()%1000 != 0 || at.Location() != time.UTC {
 				*at, _ = rowtype.Micro(*at)
 			}

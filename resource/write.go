@@ -10,7 +10,6 @@ import (
 	"github.com/tenetkit/tenet/internal/httpjson"
 	"github.com/tenetkit/tenet/internal/jsonenc"
 	"github.com/tenetkit/tenet/internal/strictjson"
-	"github.com/tenetkit/tenet/resource/internal/rowtype"
 )
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
@@ -31,7 +30,7 @@ func (res *Resource[Row, Input]) servePost(w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	v := reflect.ValueOf(row).Elem()
-	created := reply{status: http.StatusCreated, path: res.path, id: v.FieldByIndex(res.id.Index).String()}
+	created := reply{status: http.StatusCreated, path: res.path, id: *res.id.Text(v)}
 	return res.sendRow(w, r, preconditions{}, created, v)
 }
 
@@ -71,18 +70,13 @@ func (res *Resource[Row, Input]) newRow(ctx context.Context, unit, id string, me
 	if id == "" {
 		id = NewID()
 	}
-	to.FieldByIndex(res.id.Index).SetString(id)
-	*timeAt(to, res.created) = at
-	*timeAt(to, res.updated) = at
+	*res.id.Text(to) = id
+	*res.created.Time(to) = at
+	*res.updated.Time(to) = at
 	if res.unit != nil {
-		to.FieldByIndex(res.unit.Index).SetString(unit)
+		*res.unit.Text(to) = unit
 	}
 	return &both.row, nil
-}
-
-// timeAt returns where the row keeps a time.
-func timeAt(row reflect.Value, f *rowtype.Field) *time.Time {
-	return row.FieldByIndex(f.Index).Addr().Interface().(*time.Time)
 }
 
 // guard is what a write asks of the current row: the role, then If-Match.
@@ -175,10 +169,10 @@ func (res *Resource[Row, Input]) changed(ctx context.Context, old Row, members [
 		return old, nil
 	}
 	at := now()
-	if created := *timeAt(current, res.created); at.Before(created) {
+	if created := *res.created.Time(current); at.Before(created) {
 		at = created // the clock was set back
 	}
-	*timeAt(to, res.updated) = at
+	*res.updated.Time(to) = at
 	return row, nil
 }
 

@@ -21,7 +21,7 @@ func (s *Store[Row]) Create(ctx context.Context, scope resource.Scope, row Row) 
 }
 
 func (s *Store[Row]) unitOf(row *Row) string {
-	return reflect.ValueOf(row).Elem().FieldByIndex(s.unit.Index).String()
+	return *s.unit.Text(reflect.ValueOf(row).Elem())
 }
 
 // maxArgs is how many values one statement binds at most. SQLite's own limit is

@@ -35,6 +35,8 @@ type Field struct {
 	Kind     Kind
 	Nullable bool // a pointer
 	Tag      reflect.StructTag
+
+	offset uintptr // in the row
 }
 
 // Fields returns the members of struct type t in their order. Embedded structs
@@ -46,7 +48,7 @@ func Fields(t reflect.Type) ([]Field, error) {
 	if t == timeType || Custom(t) {
 		return nil, fmt.Errorf("%v encodes or decodes itself", t)
 	}
-	fields, err := collect(nil, t, nil)
+	fields, err := collect(nil, t, nil, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +62,7 @@ func Fields(t reflect.Type) ([]Field, error) {
 	return fields, nil
 }
 
-func collect(fields []Field, t reflect.Type, prefix []int) ([]Field, error) {
+func collect(fields []Field, t reflect.Type, prefix []int, offset uintptr) ([]Field, error) {
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		tag := sf.Tag.Get("json")
@@ -71,7 +73,7 @@ func collect(fields []Field, t reflect.Type, prefix []int) ([]Field, error) {
 			continue
 		case sf.Anonymous && name == "" && sf.Type.Kind() == reflect.Struct:
 			var err error
-			if fields, err = collect(fields, sf.Type, index); err != nil {
+			if fields, err = collect(fields, sf.Type, index, offset+sf.Offset); err != nil {
 				return nil, err
 			}
 			continue
@@ -94,6 +96,7 @@ func collect(fields []Field, t reflect.Type, prefix []int) ([]Field, error) {
 		}
 		fields = append(fields, Field{
 			Name: name, GoName: sf.Name, Index: index, Type: sf.Type, Kind: kind, Nullable: nullable, Tag: sf.Tag,
+			offset: offset + sf.Offset,
 		})
 	}
 	return fields, nil

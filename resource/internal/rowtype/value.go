@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Value returns the field of row as nil, string, bool, int64, uint64, float64 or
@@ -33,6 +34,17 @@ func (f *Field) Value(row reflect.Value) any {
 		return v.Float()
 	}
 	return v.Interface()
+}
+
+// Text returns where an addressable row keeps the field, which is a string.
+func (f *Field) Text(row reflect.Value) *string { return (*string)(f.place(row)) }
+
+// Time returns where an addressable row keeps the field, which is a time.
+func (f *Field) Time(row reflect.Value) *time.Time { return (*time.Time)(f.place(row)) }
+
+// place spares what walking down by index costs on every row of a list.
+func (f *Field) place(row reflect.Value) unsafe.Pointer {
+	return unsafe.Add(row.Addr().UnsafePointer(), f.offset)
 }
 
 // Compare orders two values of one field as [Field.Value] returns them: null
