@@ -93,7 +93,10 @@ func send(w http.ResponseWriter, r *http.Request, st *state, e *Error) {
 	h := w.Header()
 	if len(h) > 0 {
 		for _, name := range staleHeaders {
-			delete(h, name)
+			// In a small map looking costs less than deleting what is not there.
+			if _, ok := h[name]; ok {
+				delete(h, name)
+			}
 		}
 	}
 	setHeader(h, e.Header)

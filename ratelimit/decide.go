@@ -62,6 +62,9 @@ func (l *Limiter) decideGuarded(r *http.Request) Decision {
 		// Nothing to ask, and no answer would say that the store is back.
 		return Decision{Allowed: true}
 	}
+	if v, ok := l.guard.recall(buckets); ok {
+		return l.describe(time.Now(), buckets, v)
+	}
 	if v, ok := l.guard.ask(r.Context(), buckets, evaluate); ok {
 		// Counted from now, a reset is later than counted from the instant at
 		// which the store was asked, and never too early.

@@ -38,6 +38,7 @@ var errLeft = errors.New("ratelimit: too many calls of the store do not return")
 // waiting.
 type guard struct {
 	store     Store
+	held      func(key string, cost int, rate Rate) (State, bool) // nil where the store has to be waited for
 	timeout   time.Duration
 	instances int
 	onOutage  func(error)
@@ -64,6 +65,9 @@ func newGuard(store Store, opts Options) *guard {
 	}
 	if g.timeout == 0 {
 		g.timeout = defaultTimeout
+	}
+	if h, ok := store.(holder); ok {
+		g.held = h.Held(store)
 	}
 	// A bucket that is full again at the next probe.
 	g.proof = []bucket{{policy: &policy{}, rate: Rate{Limit: 1, Period: time.Millisecond, Burst: 1}, cost: 1, key: "#probe:" + rand.Text()}}
@@ -99,6 +103,24 @@ func (g *guard) ask(ctx context.Context, buckets []bucket, do job) (verdict, boo
 	}
 	g.report(epoch, err)
 	return v, err == nil
+}
+
+// recall decides a request from what the store holds in memory. It says nothing
+// about the store's state, and while that is down the shares count.
+func (g *guard) recall(buckets []bucket) (verdict, bool) {
+	in := &buckets[0]
+	if g.held == nil || len(buckets) > 1 || in.policy.Shadow || in.cost < 1 || in.cost > in.rate.Burst || g.epoch.Load()%2 == 1 {
+		return verdict{}, false
+	}
+	s, ok := g.held(in.key, in.cost, in.rate)
+	if !ok {
+		return verdict{}, false
+	}
+	v := verdict{allowed: s.Allowed, shadowed: -1, state: s}
+	if !s.Allowed {
+		v.wait = max(in.rate.retry(s, in.cost), 1)
+	}
+	return v, true
 }
 
 // answer is what a job came to.

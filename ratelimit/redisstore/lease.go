@@ -84,7 +84,17 @@ func (s *Store) takeLeased(ctx context.Context, key string, cost int, rate ratel
 	l := s.leases.of(key)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Since(s.leases.start)
+	if state, ok := l.take(time.Since(s.leases.start), cost, rate); ok {
+		return state, nil
+	}
+	if err := ctx.Err(); err != nil { // it was waiting for another call
+		return ratelimit.State{}, fmt.Errorf("redisstore: Take: %w", err)
+	}
+	return s.fetch(ctx, l, key, cost, rate)
+}
+
+// take decides without Redis, if it can.
+func (l *lease) take(now time.Duration, cost int, rate ratelimit.Rate) (ratelimit.State, bool) {
 	if l.rate != rate {
 		l.rate, l.tokens, l.lot, l.fresh = rate, 0, 0, true
 	}
@@ -94,7 +104,7 @@ func (s *Store) takeLeased(ctx context.Context, key string, cost int, rate ratel
 	if cost > 0 && cost <= l.tokens {
 		l.tokens -= cost
 		_, state := rate.Take(l.tat, now, 0)
-		return state, nil
+		return state, true
 	}
 	if !l.fresh && cost > 0 && now < l.known+maxMemory {
 		need := cost
@@ -102,13 +112,21 @@ func (s *Store) takeLeased(ctx context.Context, key string, cost int, rate ratel
 			need -= l.tokens
 		}
 		if _, state := rate.Take(l.tat, now, need); !state.Allowed {
-			return state, nil
+			return state, true
 		}
 	}
-	if err := ctx.Err(); err != nil { // it was waiting for another call
-		return ratelimit.State{}, fmt.Errorf("redisstore: Take: %w", err)
+	return ratelimit.State{}, false
+}
+
+// held is take for a caller that does not wait: not for Redis, and not for another
+// call that does.
+func (s *Store) held(key string, cost int, rate ratelimit.Rate) (ratelimit.State, bool) {
+	l := s.leases.of(key)
+	if !l.mu.TryLock() {
+		return ratelimit.State{}, false
 	}
-	return s.fetch(ctx, l, key, cost, rate)
+	defer l.mu.Unlock()
+	return l.take(time.Since(s.leases.start), cost, rate)
 }
 
 // fetch asks Redis for what is missing to the cost, and for some more.

@@ -143,6 +143,16 @@ func (s *Store) Take(ctx context.Context, key string, cost int, rate ratelimit.R
 	return state, nil
 }
 
+// Held returns what decides requests of busy keys without a round trip, for
+// [ratelimit.New]: nil in exact mode, and where asked is not s itself but a store
+// around it.
+func (s *Store) Held(asked ratelimit.Store) func(key string, cost int, rate ratelimit.Rate) (ratelimit.State, bool) {
+	if s.leases == nil || asked != ratelimit.Store(s) {
+		return nil
+	}
+	return s.held
+}
+
 // takeExactly takes the cost in Redis and returns the bucket's debt.
 func (s *Store) takeExactly(ctx context.Context, key string, cost int, rate ratelimit.Rate) (debt time.Duration, allowed bool, err error) {
 	asked := max(cost, -rate.Burst)
