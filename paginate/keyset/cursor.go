@@ -9,6 +9,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash"
+	"sync"
 	"time"
 )
 
@@ -23,7 +25,7 @@ const (
 
 // secret holds the two keys that come of one secret of the user's.
 type secret struct {
-	mac   []byte
+	macs  *sync.Pool // of hash.Hash, since to make one costs more than to use it
 	block cipher.Block
 }
 
@@ -37,16 +39,20 @@ func newSecret(key []byte) (secret, error) {
 		return secret{}, err
 	}
 	block, err := aes.NewCipher(enc)
-	return secret{mac, block}, err
+	macs := &sync.Pool{New: func() any { return hmac.New(sha256.New, mac) }}
+	return secret{macs, block}, err
 }
 
 // tag authenticates plain and all that it is bound to.
 func (s secret) tag(context, plain []byte) []byte {
-	h := hmac.New(sha256.New, s.mac)
-	h.Write(binary.AppendUvarint([]byte{version}, uint64(len(context))))
+	h := s.macs.Get().(hash.Hash)
+	defer s.macs.Put(h)
+	h.Reset()
+	sum := make([]byte, 0, sha256.Size)
+	h.Write(binary.AppendUvarint(append(sum, version), uint64(len(context))))
 	h.Write(context)
 	h.Write(plain)
-	return h.Sum(nil)[:tagSize]
+	return h.Sum(sum)[:tagSize]
 }
 
 // seal encrypts under the tag as IV, the SIV construction: one position always
@@ -119,7 +125,7 @@ func (req *Request) decode(plain []byte) bool {
 
 // cursor returns the cursor for the rows behind values, or before them.
 func (req Request) cursor(values []any, back, inclusive bool) (string, error) {
-	plain := []byte{bit(back)*flagBack | bit(inclusive)*flagInclusive}
+	plain := append(make([]byte, 0, 128), bit(back)*flagBack|bit(inclusive)*flagInclusive)
 	if maxAge := req.pager.maxAge; maxAge > 0 {
 		plain[0] |= flagExpires
 		// Rounded up, because a cursor of less than a second is of no use.
