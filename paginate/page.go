@@ -58,7 +58,7 @@ func (p Page[T]) MarshalJSON() ([]byte, error) {
 }
 
 func (p Page[T]) append(b []byte) ([]byte, error) {
-	b, err := pagequery.AppendRows(b, p.Key, p.Data)
+	b, err := pagequery.AppendRows(b, p.Key, p.Data, nil)
 	if err != nil {
 		return b, err
 	}

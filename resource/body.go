@@ -79,7 +79,7 @@ func (d *declaration) set(input reflect.Value, i int, value []byte, fails *failu
 	f := &d.inputs[i]
 	target := input.FieldByIndex(f.Index)
 	if f.Kind != rowtype.JSON && !f.Nullable && string(value) == "null" {
-		fails.add(i, f.Name, strictjson.CodeNull, strictjson.Label(f.Name)+" must not be null")
+		fails.add(i, f.Name, strictjson.CodeNull, d.label(f.Name)+" must not be null")
 		return nil
 	}
 	if f.Kind == rowtype.JSON || !fast(target, f, value) {
@@ -108,7 +108,7 @@ func (d *declaration) settle(target reflect.Value, i int, fails *failures) error
 	switch f.Kind {
 	case rowtype.String:
 		if strings.IndexByte(target.String(), 0) >= 0 {
-			fails.add(i, f.Name, "character", strictjson.Label(f.Name)+" must not contain the character U+0000")
+			fails.add(i, f.Name, "character", d.label(f.Name)+" must not contain the character U+0000")
 		}
 	case rowtype.Float:
 		if target.Float() == 0 {
@@ -117,13 +117,13 @@ func (d *declaration) settle(target reflect.Value, i int, fails *failures) error
 	case rowtype.Time:
 		t, ok := rowtype.Micro(target.Interface().(time.Time))
 		if !ok {
-			return apierror.BadRequest(f.Name, strictjson.CodeType, strictjson.Label(f.Name)+" must be in the years 0000 to 9999")
+			return apierror.BadRequest(f.Name, strictjson.CodeType, d.label(f.Name)+" must be in the years 0000 to 9999")
 		}
 		target.Set(reflect.ValueOf(t))
 	case rowtype.JSON:
 		// Values that decode may still not encode (a time in the year 10000).
 		if _, err := json.Marshal(target.Interface()); err != nil {
-			return apierror.BadRequest(f.Name, strictjson.CodeType, strictjson.Label(f.Name)+" has a value that cannot be kept")
+			return apierror.BadRequest(f.Name, strictjson.CodeType, d.label(f.Name)+" has a value that cannot be kept")
 		}
 	}
 	return nil
@@ -257,7 +257,7 @@ func (d *declaration) missing(t reflect.Type, value []byte, path string, order i
 			case ok:
 				d.missing(f.Type, inner, path+"."+f.Name, order, fails)
 			case demandsPresence(f.Type, f.Tag.Get("validate")):
-				fails.add(order, path+"."+f.Name, "required", strictjson.Label(f.Name)+" is required")
+				d.absent(order, path+"."+f.Name, fails)
 			}
 		}
 	}

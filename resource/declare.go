@@ -1,8 +1,10 @@
 package resource
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,6 +12,8 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/tenetkit/tenet/apierror/validation"
+	"github.com/tenetkit/tenet/internal/jsonenc"
+	"github.com/tenetkit/tenet/internal/strictjson"
 	"github.com/tenetkit/tenet/resource/internal/rowtype"
 )
 
@@ -26,6 +30,7 @@ type declaration struct {
 	members map[string]member // what a body may name
 	complex bool              // an input field is more than a scalar
 	rules   *validator.Validate
+	words   validation.Options
 	needs   map[reflect.Type]bool
 
 	filters map[string]*rowtype.Field
@@ -60,7 +65,7 @@ func declare(row, input reflect.Type, opts Options) (*declaration, error) {
 	if err := d.matchInput(row, input); err != nil {
 		return nil, fmt.Errorf("input %v: %w", input, err)
 	}
-	if err := d.compileRules(input); err != nil {
+	if err := d.compileRules(input, opts); err != nil {
 		return nil, fmt.Errorf("input %v: %w", input, err)
 	}
 	if d.filters, err = d.choose("Options.Filter", opts.Filter); err != nil {
@@ -167,8 +172,14 @@ func (d *declaration) choose(option string, names []string) (map[string]*rowtype
 // compileRules prepares the validator. A rule "required" on a number or a bool
 // asks for presence, which validator cannot see, and would refuse 0 and false:
 // it is taken out and asked of the body instead.
-func (d *declaration) compileRules(input reflect.Type) error {
-	d.rules = validation.New()
+func (d *declaration) compileRules(input reflect.Type, opts Options) error {
+	d.rules, d.words = validation.New(), opts.Validation
+	d.words.Codes, d.words.Messages = maps.Clone(d.words.Codes), maps.Clone(d.words.Messages)
+	if opts.Rules != nil {
+		if err := opts.Rules(d.rules); err != nil {
+			return fmt.Errorf("Options.Rules: %w", err)
+		}
+	}
 	seen := map[reflect.Type]bool{}
 	d.stripRequired(input, seen)
 	for i := range d.inputs {
@@ -267,4 +278,42 @@ func (d *declaration) needsInside(t reflect.Type, seen map[reflect.Type]bool) bo
 		}
 	}
 	return false
+}
+
+// listed returns the encoder for rows in lists that have the named members alone.
+func listed(row reflect.Type, d *declaration, names []string) (*jsonenc.Encoder, error) {
+	for i, name := range names {
+		switch {
+		case rowtype.Find(d.rowFields, name) == nil:
+			return nil, fmt.Errorf("Options.ListFields: the row has no field with the JSON name %q", name)
+		case slices.Contains(names[:i], name):
+			return nil, fmt.Errorf("Options.ListFields: %q is listed twice", name)
+		}
+	}
+	if !slices.Contains(names, d.id.Name) {
+		return nil, errors.New("Options.ListFields: the id is missing, by which callers get the whole row")
+	}
+	e := jsonenc.Only(row, names)
+	if e == nil {
+		return nil, fmt.Errorf("Options.ListFields: no part of a %v can be encoded by itself", row)
+	}
+	return e, nil
+}
+
+// label returns the words by which a message calls the value at a JSON path.
+func (d *declaration) label(path string) string {
+	if d.words.Label != nil {
+		return d.words.Label(path)
+	}
+	return strictjson.Label(path)
+}
+
+// absent adds the failure of a value that is missing, in the words of the rule
+// required.
+func (d *declaration) absent(order int, path string, fails *failures) {
+	code, message := d.words.Codes["required"], d.words.Messages["required"]
+	if message == "" {
+		message = "{field} is required"
+	}
+	fails.add(order, path, cmp.Or(code, "required"), strings.ReplaceAll(message, "{field}", d.label(path)))
 }

@@ -30,7 +30,8 @@ type Doc struct {
 	Fields     []Field  // of a row, in order
 	Params     []Field  // query parameters of the list, in order
 	Roles      Roles
-	UnitField  string // empty if the resource is unscoped
+	UnitField  string   // empty if the resource is unscoped
+	ListFields []string // of a row in a list, nil for all
 	DataKey    string
 	Page       paginate.Options
 	MaxBody    int64
@@ -107,6 +108,7 @@ func (res *Resource[Row, Input]) Doc() Doc {
 	if doc.MaxBody = res.maxBody; doc.MaxBody == 0 {
 		doc.MaxBody = 1 << 20
 	}
+	doc.ListFields = slices.Clone(res.opts.ListFields)
 	doc.MaxTotal, doc.Cursors, doc.RequireMatch = res.opts.MaxTotal, res.opts.Cursors != nil, res.opts.RequireMatch
 	return doc
 }

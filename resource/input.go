@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tenetkit/tenet/apierror"
-	"github.com/tenetkit/tenet/apierror/validation"
 	"github.com/tenetkit/tenet/internal/strictjson"
 	"github.com/tenetkit/tenet/resource/internal/rowtype"
 )
@@ -50,7 +49,7 @@ func (d *declaration) fill(ctx context.Context, members []strictjson.Member, inp
 		present := i < 64 && seen&(1<<i) != 0 ||
 			i >= 64 && slices.ContainsFunc(members, func(m strictjson.Member) bool { return string(m.Name) == f.Name })
 		if !present {
-			fails.add(i, f.Name, "required", strictjson.Label(f.Name)+" is required")
+			d.absent(i, f.Name, &fails)
 		}
 	}
 	return d.validate(ctx, input, fails)
@@ -103,7 +102,7 @@ func (d *declaration) repeat(f *rowtype.Field, value []byte, current reflect.Val
 			order += i
 		}
 	}
-	fails.add(order, f.Name, "read_only", strictjson.Label(f.Name)+" is set by the server")
+	fails.add(order, f.Name, "read_only", d.label(f.Name)+" is set by the server")
 }
 
 func repeats(f *rowtype.Field, value []byte, current reflect.Value) bool {
@@ -125,7 +124,7 @@ func repeats(f *rowtype.Field, value []byte, current reflect.Value) bool {
 // value is not what was sent.
 func (d *declaration) validate(ctx context.Context, input reflect.Value, fails failures) error {
 	if err := d.rules.StructCtx(ctx, input.Addr().Interface()); err != nil {
-		broken := validation.Errors(err)
+		broken := d.words.Errors(err)
 		if broken == nil {
 			return err
 		}

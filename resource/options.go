@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/go-playground/validator/v10"
+
+	"github.com/tenetkit/tenet/apierror/validation"
 	"github.com/tenetkit/tenet/paginate"
 	"github.com/tenetkit/tenet/paginate/keyset"
 )
@@ -66,6 +69,10 @@ type Options struct {
 	// DataKey names the member of a list that holds the rows. If empty, data.
 	DataKey string
 
+	// ListFields are the JSON names of the members that rows in lists have, the
+	// id among them; an answer with one row has all. If nil, so have lists.
+	ListFields []string
+
 	// Page bounds page and limit.
 	Page paginate.Options
 
@@ -94,6 +101,19 @@ type Options struct {
 	// page. Counting a million rows costs more than any page of them. If zero,
 	// totals are exact.
 	MaxTotal int
+
+	// Rules registers tags of one's own at the validator that the rules of the
+	// input go by. It is called once, by [New]. What it registers is tried on an
+	// empty and on a filled input, and must be safe for concurrent use.
+	//
+	//	func(v *validator.Validate) error { return v.RegisterValidation("sku", isSKU) }
+	Rules func(*validator.Validate) error
+
+	// Validation says which codes and messages failures of rules have, and is
+	// where those of the tags that Rules registers are given:
+	//
+	//	validation.Options{Messages: map[string]string{"sku": "{field} must be a SKU such as A-100"}}
+	Validation validation.Options
 
 	// MaxBody is the most bytes that a body may have. If zero, 1 MiB.
 	MaxBody int64

@@ -67,7 +67,7 @@ func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Reques
 }
 
 func (res *Resource[Row, Input]) appendList(b []byte, page *keyset.Page[Row], asked asked) ([]byte, error) {
-	b, err := pagequery.AppendRows(b, res.opts.DataKey, page.Data)
+	b, err := pagequery.AppendRows(b, res.opts.DataKey, page.Data, res.listed)
 	if err != nil {
 		return b, err
 	}

@@ -34,9 +34,10 @@
 //
 // A pointer is a value that may be null. The rules are the validate tags of
 // [github.com/go-playground/validator/v10]; "required" on a number or a bool
-// means that it is sent, not that it differs from 0 or false. What tags cannot
-// say goes into a method Validate(context.Context) error of the input, which is
-// called when the rules hold and may return [apierror.ValidationFailed].
+// means that it is sent, not that it differs from 0 or false. Tags of one's own
+// are registered by [Options.Rules]. What tags cannot say goes into a method
+// Validate(context.Context) error of the input, which is called when the rules
+// hold and may return [apierror.ValidationFailed].
 //
 // # Lists
 //
@@ -55,6 +56,8 @@
 //
 // sort=name,-created_at orders by declared fields and then by id, in the direction
 // of the last of them. Other parameters, and repeated ones, are a 400.
+//
+// Rows in a list have all their members, or those of [Options.ListFields].
 //
 // With [Options.Cursors] every list that has rows before or behind it says how
 // to go on, also a page, so that a caller starts with GET /leads?limit=25:
@@ -112,6 +115,7 @@ type Resource[Row, Input any] struct {
 	path    string
 	queries queries
 	encoder *jsonenc.Encoder
+	listed  *jsonenc.Encoder // of rows in lists, or nil where they are whole
 
 	readable narrower // to the units whose rows a list may hold
 	maxBody  int64
@@ -146,6 +150,11 @@ func New[Row, Input any](path string, store any, opts Options) (*Resource[Row, I
 	}
 	res.queries = newQueries(res.declaration, res.opts, own)
 	res.encoder = jsonenc.For(reflect.TypeFor[Row]())
+	if opts.ListFields != nil {
+		if res.listed, err = listed(reflect.TypeFor[Row](), res.declaration, opts.ListFields); err != nil {
+			return nil, fmt.Errorf("resource: New: %s: %w", path, err)
+		}
+	}
 	res.bind(store)
 	if len(res.allow) == 0 && len(res.allowRow) == 0 {
 		return nil, fmt.Errorf("resource: New: %s: the store %T implements no operation on %v", path, store, reflect.TypeFor[Row]())

@@ -35,7 +35,8 @@ type hop struct {
 	deref  bool // the field is a pointer to follow
 }
 
-func (b builder) structure(t reflect.Type) appender {
+// structure appends the members of t, or the named ones of them.
+func (b builder) structure(t reflect.Type, names []string) appender {
 	found := collect(t)
 	// The string option is not worth a second way to write everything, and of
 	// malformed tags the versions of encoding/json think differently.
@@ -43,6 +44,12 @@ func (b builder) structure(t reflect.Type) appender {
 		return nil
 	}
 	fields := dominant(found)
+	if names != nil {
+		fields = slices.DeleteFunc(fields, func(f field) bool { return !slices.Contains(names, f.name) })
+		if len(fields) < len(names) {
+			return nil
+		}
+	}
 	for i := range fields {
 		f := &fields[i]
 		ft := f.locate(t)

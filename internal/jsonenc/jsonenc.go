@@ -61,6 +61,20 @@ func For(t reflect.Type) *Encoder {
 	return e
 }
 
+// Only returns the encoder for structs of type t that leaves out all members but
+// the named ones, or nil if values of t are handed to encoding/json or have no such
+// member.
+func Only(t reflect.Type, names []string) *Encoder {
+	e := &Encoder{t: t, addressed: addressed(t)}
+	if t.Kind() == reflect.Struct && !For(t).foreign {
+		e.encode = builder{}.structure(t, names)
+	}
+	if e.encode == nil {
+		return nil
+	}
+	return e
+}
+
 // Append appends v, which has to be of the type that e was made for. Where v has
 // no address, it is copied. With an error come b and perhaps a part of v.
 func (e *Encoder) Append(b []byte, v reflect.Value) ([]byte, error) {
@@ -76,11 +90,16 @@ func (e *Encoder) Append(b []byte, v reflect.Value) ([]byte, error) {
 	return e.encode(b, copied.UnsafePointer(), 0)
 }
 
+// AppendElements appends s, whose elements e was made for, as an array.
+func AppendElements[T any](b []byte, s []T, e *Encoder) ([]byte, error) {
+	return appendElements(b, unsafe.Pointer(unsafe.SliceData(s)), len(s), e, 1)
+}
+
 // AppendSlice appends s, which is null where it is nil.
 func AppendSlice[T any](b []byte, s []T) ([]byte, error) {
 	t := reflect.TypeFor[T]()
 	if e := For(t); s != nil && !e.foreign && t.Kind() != reflect.Uint8 {
-		return appendElements(b, unsafe.Pointer(unsafe.SliceData(s)), len(s), e, 1)
+		return AppendElements(b, s, e)
 	}
 	return Append(b, s)
 }

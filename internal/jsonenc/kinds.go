@@ -85,7 +85,7 @@ func (b builder) appender(t reflect.Type) appender {
 			return AppendString(b, *(*string)(p)), nil
 		}
 	case reflect.Struct:
-		return b.structure(t)
+		return b.structure(t, nil)
 	case reflect.Pointer:
 		return b.pointer(t)
 	case reflect.Slice:

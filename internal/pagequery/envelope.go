@@ -9,8 +9,8 @@ import (
 )
 
 // AppendRows appends the start of an envelope: the brace and the member that
-// holds the rows, under key or data.
-func AppendRows[T any](b []byte, key string, rows []T) ([]byte, error) {
+// holds the rows, under key or data. If e is nil, the rows have all their members.
+func AppendRows[T any](b []byte, key string, rows []T, e *jsonenc.Encoder) ([]byte, error) {
 	b = append(b, '{')
 	switch key {
 	case "":
@@ -24,7 +24,12 @@ func AppendRows[T any](b []byte, key string, rows []T) ([]byte, error) {
 	if rows == nil {
 		return append(b, "[]"...), nil
 	}
-	b, err := jsonenc.AppendSlice(b, rows)
+	var err error
+	if e == nil {
+		b, err = jsonenc.AppendSlice(b, rows)
+	} else {
+		b, err = jsonenc.AppendElements(b, rows, e)
+	}
 	if err != nil {
 		return b, fmt.Errorf("paginate: Page: %w", err)
 	}
