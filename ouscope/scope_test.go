@@ -63,9 +63,9 @@ func TestSQLPerDialect(t *testing.T) {
 		"postgres, no placeholder": {one, "postgres", 0, condition{"l.org_unit = $1", []any{"uk"}}},
 		"sqlite, one unit":         {one, "sqlite", 7, condition{"l.org_unit = ?", []any{"uk"}}},
 		"sqlite, several":          {several, "sqlite", 7, condition{"l.org_unit IN (SELECT value FROM json_each(?))", []any{`["de","emea","uk"]`}}},
-		"mysql, one unit":          {one, "mysql", 1, condition{"l.org_unit = ? COLLATE utf8mb4_bin", []any{"uk"}}},
+		"mysql, one unit":          {one, "mysql", 1, condition{"(l.org_unit = ? COLLATE utf8mb4_bin AND CHAR_LENGTH(l.org_unit) = CHAR_LENGTH(?))", []any{"uk", "uk"}}},
 		"mysql, several": {several, "mysql", 1, condition{
-			"l.org_unit IN (SELECT ou.id FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) COLLATE utf8mb4_bin PATH '$')) AS ou)", []any{`["de","emea","uk"]`},
+			"(l.org_unit, CHAR_LENGTH(l.org_unit)) IN (SELECT ou.id, CHAR_LENGTH(ou.id) FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) COLLATE utf8mb4_bin PATH '$')) AS ou)", []any{`["de","emea","uk"]`},
 		}},
 		"a dialect that is not known denies": {several, "oracle", 1, condition{"1=0", nil}},
 	}

@@ -26,14 +26,15 @@ func (s Scope) IDs() []string {
 //	dialect     one unit      several
 //	"postgres"  column = $1   column = ANY($1)                                 with a []string
 //	"sqlite"    column = ?    column IN (SELECT value FROM json_each(?))       with a JSON array
-//	"mysql"     column = ?    column IN (SELECT id FROM JSON_TABLE(?, ...))    with a JSON array
+//	"mysql"     column = ?    column IN (SELECT id FROM JSON_TABLE(?, ...))    with a JSON array, or the id twice
 //
 // The number of units does not change the statement, so that prepared
 // statements are reused. The zero Scope, and any other dialect, give 1=0
 // without arguments. In PostgreSQL the []string is what pgx takes, also below
 // database/sql; with lib/pq wrap it by pq.Array. The column has to compare byte
-// by byte (no NOCASE, no citext), as units do. Our tests run the first two on
-// their engines; the third is for MySQL 8.0 and later.
+// by byte (no NOCASE, no citext), as units do. MySQL (8.0 and later, MariaDB 10.6 and
+// later, ids of up to 255 characters) is made to, under utf8mb4_bin: give the column
+// that collation, so that its index is of use.
 //
 // Put the condition into parentheses or join it by AND. Do not change the
 // arguments.
@@ -61,11 +62,13 @@ func (s Scope) SQL(dialect, column string, firstPlaceholder int) (string, []any)
 		return column + " IN (SELECT value FROM json_each(?))", []any{list.json()}
 	case "mysql":
 		// A JSON_TABLE column and the collation make the comparison bytewise
-		// whatever the column's own collation is.
+		// whatever the column's own collation is, and the length tells spaces at
+		// the end, which no collation of both MySQL and MariaDB does.
 		if single {
-			return column + " = ? COLLATE utf8mb4_bin", []any{list.ids[0]}
+			return "(" + column + " = ? COLLATE utf8mb4_bin AND CHAR_LENGTH(" + column + ") = CHAR_LENGTH(?))", []any{list.ids[0], list.ids[0]}
 		}
-		return column + " IN (SELECT ou.id FROM JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(128) COLLATE utf8mb4_bin PATH '$')) AS ou)", []any{list.json()}
+		return "(" + column + ", CHAR_LENGTH(" + column + ")) IN (SELECT ou.id, CHAR_LENGTH(ou.id) FROM JSON_TABLE(?, " +
+			"'$[*]' COLUMNS (id VARCHAR(255) COLLATE utf8mb4_bin PATH '$')) AS ou)", []any{list.json()}
 	}
 	return never, nil
 }
