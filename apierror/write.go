@@ -94,7 +94,7 @@ func send(w http.ResponseWriter, r *http.Request, st *state, e *Error) {
 	if len(h) > 0 {
 		for _, name := range staleHeaders {
 			// In a small map looking costs less than deleting what is not there.
-			if _, ok := h[name]; ok {
+			if h[name] != nil {
 				delete(h, name)
 			}
 		}
