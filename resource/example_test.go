@@ -3,6 +3,7 @@ package resource_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -33,35 +34,47 @@ type WidgetInput struct {
 	Price float64 `json:"price" validate:"required,gte=0"`
 }
 
-// One declaration serves six routes with filter, sort, paging, ETags and PATCH.
+// One declaration serves six routes with filter, sort, paging, ETags and PATCH, in
+// twelve lines beside the types of its row and its input.
 func Example() {
-	store, err := resource.NewMemory[Widget]("org_unit")
-	if err != nil {
-		log.Fatal(err)
-	}
-	widgets, err := resource.New[Widget, WidgetInput]("/widgets", store, resource.Options{
-		Scope:  scopeFromRequest,
+	// The twelve lines:
+	mux := http.NewServeMux()
+	store, err1 := resource.NewMemory[Widget]("org_unit")
+	widgets, err2 := resource.New[Widget, WidgetInput]("/widgets", store, resource.Options{
+		Scope:  func(*http.Request) resource.Scope { return editor }, // or ouscope.FromContext
 		Filter: []string{"name", "price"},
 		Sort:   []string{"name", "price", "created_at"},
 	})
-	if err != nil {
+	if err := errors.Join(err1, err2); err != nil {
 		log.Fatal(err)
 	}
-	mux := http.NewServeMux()
 	mux.Handle("/widgets", widgets)
 	mux.Handle("/widgets/{id}", widgets)
+	// That is all.
 
-	fmt.Println(call(mux, "POST", "/widgets", `{"name":"Gear","price":0}`))
+	created := do(mux, editor, "POST", "/widgets", `{"name":"Gear","price":0}`)
+	gear, tag := created.Header().Get("Location"), created.Header().Get("Etag")
 	fmt.Println(call(mux, "POST", "/widgets", `{"name":"Sprocket","price":2.5}`))
 	fmt.Println(call(mux, "GET", "/widgets?filter=price>=1&sort=-name", ""))
-	fmt.Println(call(mux, "POST", "/widgets", `{"name":"","note":"x"}`))
 	fmt.Println(call(mux, "GET", "/widgets?price=0", ""))
+	fmt.Println(call(mux, "POST", "/widgets", `{"name":"","note":"x"}`))
+	fmt.Println(call(mux, "GET", gear, ""))
+	fmt.Println(do(mux, editor, "GET", gear, "", "If-None-Match: "+tag).Code)
+	fmt.Println(call(mux, "PATCH", gear, `{"price":3}`))
+	fmt.Println(do(mux, editor, "PATCH", gear, `{"price":4}`, "If-Match: "+tag).Code)
+	fmt.Println(call(mux, "PUT", gear, `{"name":"Cog","price":1}`))
+	fmt.Println(do(mux, editor, "DELETE", gear, "").Code)
 	// Output:
-	// 201 {"name":"Gear","note":null,"price":0}
 	// 201 {"name":"Sprocket","note":null,"price":2.5}
 	// 200 {"data":[{"name":"Sprocket","note":null,"price":2.5}],"total":1,"page":1,"limit":25}
-	// 422 {"error":"validation_failed","message":"Name is required","details":{"field":"name","code":"required","errors":[{"field":"name","code":"required","message":"Name is required"},{"field":"price","code":"required","message":"Price is required"}]}}
 	// 400 {"error":"bad_request","message":"Unknown parameter price; use filter=price=0","details":{"field":"price","code":"unknown"}}
+	// 422 {"error":"validation_failed","message":"Name is required","details":{"field":"name","code":"required","errors":[{"field":"name","code":"required","message":"Name is required"},{"field":"price","code":"required","message":"Price is required"}]}}
+	// 200 {"name":"Gear","note":null,"price":0}
+	// 304
+	// 200 {"name":"Gear","note":null,"price":3}
+	// 412
+	// 200 {"name":"Cog","note":null,"price":1}
+	// 204
 }
 
 // Absent, null and zero are three different things in a PATCH.
