@@ -5,6 +5,8 @@ package boundaries_test
 
 import (
 	"encoding/json"
+	"maps"
+	"os"
 	"os/exec"
 	"path"
 	"slices"
@@ -126,6 +128,61 @@ func TestWhatComesWithEachPackage(t *testing.T) {
 			default:
 				t.Errorf("%s links %s, want the standard library, %v and %v alone", p.own(), dep, tt.own, tt.modules)
 			}
+		}
+	}
+}
+
+// Every module that an importer links is one to trust and to keep up to date;
+// the validator brings all but itself.
+func TestResourceLinksAtMost8Modules(t *testing.T) {
+	t.Parallel()
+	all, own := listAll(t)
+	var checked bool
+	for _, p := range own {
+		if p.own() != "resource" && !strings.HasPrefix(p.own(), "resource/") {
+			continue
+		}
+		checked = true
+		modules := map[string]bool{}
+		for _, dep := range p.Deps {
+			if d := all[dep]; d.Module != nil && d.own() == "" {
+				modules[d.Module.Path] = true
+			}
+		}
+		if len(modules) > 8 {
+			t.Errorf("%s links %d modules beside Tenet, want at most 8: %v", p.own(), len(modules), slices.Sorted(maps.Keys(modules)))
+		}
+	}
+	if !checked {
+		t.Error("go list found no package resource")
+	}
+}
+
+// What a user writes for six routes, types aside, is the marked part of the
+// package's first example. Nothing is won by longer lines.
+func TestResourceTakesAtMost12LinesOfUserCode(t *testing.T) {
+	t.Parallel()
+	src, err := os.ReadFile(path.Join(root, "resource/example_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, marked, begun := strings.Cut(string(src), "func Example() {\n\t// The twelve lines:\n")
+	marked, _, ended := strings.Cut(marked, "\t// That is all.\n")
+	if !begun || !ended {
+		t.Fatal("the comments that mark the lines are not in the first example of package resource")
+	}
+	lines := strings.Split(strings.TrimSuffix(marked, "\n"), "\n")
+	if len(lines) > 12 {
+		t.Errorf("the example takes %d lines, want at most 12:\n%s", len(lines), marked)
+	}
+	for _, line := range lines {
+		if len(line) > 100 {
+			t.Errorf("a line of the example has %d bytes, want at most 100:\n%s", len(line), line)
+		}
+	}
+	for _, part := range []string{"resource.New[", "Scope:", "Filter:", "Sort:", `mux.Handle("/widgets", `, `mux.Handle("/widgets/{id}", `} {
+		if !strings.Contains(marked, part) {
+			t.Errorf("the marked lines have no %s", part)
 		}
 	}
 }
