@@ -93,6 +93,14 @@
 // [Resource.Doc] returns the declaration as values: the prose of [Options.Doc],
 // and every field and parameter with its type, rules, description and example.
 //
+// # Size
+//
+// validator's rule validateFn calls methods by names that the linker cannot know, so
+// that it has to keep every exported method in a program. A program that does not use
+// the rule becomes 2.2 MiB smaller with
+//
+//	go build -tags validator_novalidatefn
+//
 // Everything here is safe for concurrent use.
 package resource
 
