@@ -1,5 +1,5 @@
-// Command weight builds the programs in its folder, each a server of one route, and
-// prints what they link and how large they are beside the standard library's server.
+// Command weight builds the programs in its folder, each a small server, and prints
+// what they link and how large they are beside the standard library's server.
 //
 //	GOWORK=off go run ./weight
 //	GOWORK=off go run ./weight -packages resource
@@ -43,6 +43,8 @@ var (
 		{"validator", noValidateFn},
 		{name: "resource"},
 		{"resource", noValidateFn},
+		{name: "resources"},
+		{"resources", noValidateFn},
 		{name: "huma"},
 		{name: "fuego"},
 		{name: "echo"},
