@@ -47,6 +47,10 @@ func (head importHead) id(index int) string {
 // rows that one before it has added may be in. A hook around Create may see a row
 // twice.
 //
+// The context of the store is that of the job, with nothing of the request: a store
+// that takes the scope from there, for row level security, needs one around it
+// whose Create and Get put their scope into the context.
+//
 // It fails if the store creates no rows, and if Restore is missing, unless the
 // resource is [Options.Unscoped].
 func (res *Resource[Row, Input]) ImportOperation() (accept func(*http.Request) ([]byte, error), work func(ctx context.Context, subject string, input []byte) (any, error), err error) {
