@@ -118,28 +118,38 @@ func openDatabase(name string) (db *sql.DB, dialect string, err error) {
 // seed fills a database that has no units yet, in one transaction: an
 // interrupted start leaves it new.
 func (d *data) seed(ctx context.Context, dialect string, rows int) error {
-	tx, err := d.db.BeginTx(ctx, nil)
+	return alone(ctx, d.db, dialect, func(tx *sql.Tx) error {
+		if units, err := d.units.Units(ctx); err != nil || len(units) > 0 {
+			return err
+		}
+		if err := d.units.Insert(ctx, tx, demoUnits(), demoAssignments()); err != nil {
+			return err
+		}
+		for _, unit := range demoUnits() {
+			if err := d.leads.Insert(ctx, tx, demoLeads(unit.ID, rows)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// alone runs do in a transaction, one process at a time, also where several start
+// on one new database.
+func alone(ctx context.Context, db *sql.DB, dialect string, do func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	// One process at a time, also where several start on one new database. In
-	// SQLite the transaction itself has the lock.
+	// In SQLite the transaction itself has the lock.
 	if dialect == "postgres" {
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtext('leads'))"); err != nil {
 			return err
 		}
 	}
-	if units, err := d.units.Units(ctx); err != nil || len(units) > 0 {
+	if err := do(tx); err != nil {
 		return err
-	}
-	if err := d.units.Insert(ctx, tx, demoUnits(), demoAssignments()); err != nil {
-		return err
-	}
-	for _, unit := range demoUnits() {
-		if err := d.leads.Insert(ctx, tx, demoLeads(unit.ID, rows)...); err != nil {
-			return err
-		}
 	}
 	return tx.Commit()
 }

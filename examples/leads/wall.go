@@ -63,13 +63,7 @@ func buildWall(ctx context.Context, db *sql.DB, wall *rls.Wall) error {
 	if err != nil {
 		return err
 	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
 	statements := append([]string{
-		"SELECT pg_advisory_xact_lock(hashtext('leads'))",
 		// Roles belong to all databases of a server.
 		`DO $$ BEGIN
 			CREATE ROLE ` + rowsRole + `;
@@ -81,10 +75,12 @@ func buildWall(ctx context.Context, db *sql.DB, wall *rls.Wall) error {
 		END $$`,
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON leads TO " + rowsRole,
 	}, policies...)
-	for _, statement := range statements {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return err
+	return alone(ctx, db, "postgres", func(tx *sql.Tx) error {
+		for _, statement := range statements {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
 		}
-	}
-	return tx.Commit()
+		return nil
+	})
 }
