@@ -26,6 +26,7 @@ type config struct {
 	rows       int
 	demoSecret string
 	jwtKey     string
+	cursorKey  string
 	issuer     string
 	audience   string
 	jwks       string
@@ -53,6 +54,7 @@ func parseConfig(args []string, getenv func(string) string, usage io.Writer) (co
 	flags.IntVar(&c.rows, "rows", 150, "leads in each organizational unit of a new database")
 	flags.StringVar(&c.demoSecret, "demo-secret", "", "`secret` of all demo clients (default generated and printed)")
 	flags.StringVar(&c.jwtKey, "jwt-key", "", "HS256 `key` of the tokens that it issues, at least 32 bytes (default generated)")
+	flags.StringVar(&c.cursorKey, "cursor-key", "", "`key or file` of the cursors in lists: 32 bytes or more in base64, several separated by commas or lines, of which the first makes cursors and each is accepted (default one that the database keeps, the same for all instances on it)")
 	flags.StringVar(&c.issuer, "issuer", "", "`URL` of an issuer whose tokens are accepted beside its own; goes with -audience")
 	flags.StringVar(&c.audience, "audience", "", "`audiences`, separated by commas; a token of -issuer has to name one of them")
 	flags.StringVar(&c.jwks, "jwks", "", "`URL or file` with the keys of -issuer: a JWK Set, in a file also a JWK or PEM; a file is read at the start (default by OpenID discovery)")

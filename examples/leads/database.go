@@ -19,14 +19,19 @@ import (
 
 // data is everything that the service keeps.
 type data struct {
-	db     *sql.DB
-	walled *sql.DB           // the same, behind row level security, on PostgreSQL alone
-	units  *ouscopesql.Store // units, roles and active units
-	leads  *resourcesql.Store[Lead]
+	db      *sql.DB
+	walled  *sql.DB           // the same, behind row level security, on PostgreSQL alone
+	units   *ouscopesql.Store // units, roles and active units
+	leads   *resourcesql.Store[Lead]
+	cursors [][]byte // keys of cursors; the first one makes them
 }
 
 // openData opens the database, creates what it lacks, and fills it where it is new.
 func openData(ctx context.Context, c config) (_ *data, err error) {
+	cursors, err := parseCursorKeys(c.cursorKey)
+	if err != nil {
+		return nil, err
+	}
 	db, dialect, err := openDatabase(c.db)
 	if err != nil {
 		return nil, err
@@ -40,25 +45,17 @@ func openData(ctx context.Context, c config) (_ *data, err error) {
 	if err := db.PingContext(ctx); err != nil {
 		return nil, err
 	}
-	unitOptions := ouscopesql.Options{Dialect: dialect}
-	if dialect == "postgres" {
-		unitOptions.Channel = changes
-	}
-	units, err := ouscopesql.New(db, unitOptions)
-	if err != nil {
-		return nil, err
-	}
+	d := &data{db: db, cursors: cursors}
 	table := resourcesql.Options{Dialect: dialect, Table: "leads", Unit: "org_unit"}
-	leads, err := resourcesql.New[Lead](db, table)
-	if err != nil {
+	if err := d.openStores(ctx, dialect, table); err != nil {
 		return nil, err
 	}
-	d := &data{db: db, units: units, leads: leads}
-	if err := d.units.Migrate(ctx); err != nil {
-		return nil, err
-	}
-	if err := d.leads.Migrate(ctx); err != nil {
-		return nil, err
+	if len(d.cursors) == 0 {
+		key, err := keptCursorKey(ctx, db, dialect)
+		if err != nil {
+			return nil, err
+		}
+		d.cursors = [][]byte{key}
 	}
 	if err := d.seed(ctx, dialect, c.rows); err != nil || dialect != "postgres" {
 		return d, err
@@ -68,6 +65,26 @@ func openData(ctx context.Context, c config) (_ *data, err error) {
 	}
 	d.leads, err = resourcesql.New[Lead](d.walled, table)
 	return d, err
+}
+
+// openStores makes the stores, and their tables.
+func (d *data) openStores(ctx context.Context, dialect string, table resourcesql.Options) (err error) {
+	unitOptions := ouscopesql.Options{Dialect: dialect}
+	if dialect == "postgres" {
+		unitOptions.Channel = changes
+	}
+	if d.units, err = ouscopesql.New(d.db, unitOptions); err != nil {
+		return err
+	}
+	if d.leads, err = resourcesql.New[Lead](d.db, table); err != nil {
+		return err
+	}
+	for _, store := range []interface{ Migrate(context.Context) error }{d.units, d.leads} {
+		if err := store.Migrate(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // changes is the channel of PostgreSQL on which each instance tells the others of

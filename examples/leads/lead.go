@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tenetkit/tenet/ouscope"
+	"github.com/tenetkit/tenet/paginate/keyset"
 	"github.com/tenetkit/tenet/resource"
 )
 
@@ -30,13 +31,14 @@ type LeadInput struct {
 }
 
 // newLeads declares the resource. An import by a subject that is barred ends.
-func newLeads(store resource.Store[Lead], scoper *ouscope.Scoper, barred func(subject, unit string) bool) (*resource.Resource[Lead, LeadInput], error) {
+func newLeads(store resource.Store[Lead], cursors *keyset.Pager, scoper *ouscope.Scoper, barred func(subject, unit string) bool) (*resource.Resource[Lead, LeadInput], error) {
 	fields := []string{"name", "email", "value", "active", "created_at", "updated_at"}
 	return resource.New[Lead, LeadInput]("/leads", store, resource.Options{
-		Filter: fields,
-		Sort:   fields,
-		Roles:  resource.Roles{Read: "reader", Create: "editor", Update: "editor", Delete: "editor"},
-		Scope:  func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) },
+		Filter:  fields,
+		Sort:    fields,
+		Cursors: cursors,
+		Roles:   resource.Roles{Read: "reader", Create: "editor", Update: "editor", Delete: "editor"},
+		Scope:   func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) },
 		// An import goes on as the caller who started it, while the role lasts.
 		Rescope: func(ctx context.Context, accepted resource.Scope) (resource.Scope, error) {
 			was := accepted.(ouscope.Scope)

@@ -81,7 +81,7 @@ func TestReadmeCommands(t *testing.T) {
 
 // mask replaces what differs from run to run.
 func mask(body string) string {
-	return regexp.MustCompile(`"id":"[^"]+"`).ReplaceAllString(strings.TrimSpace(body), `"id":"ID"`)
+	return regexp.MustCompile(`"(id|next_cursor)":"[^"]+"`).ReplaceAllString(strings.TrimSpace(body), `"$1":"..."`)
 }
 
 const newSecretCommand = "go run ./examples/leads -new-secret"

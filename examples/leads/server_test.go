@@ -275,6 +275,9 @@ type list struct {
 	Total int `json:"total"`
 	Page  int `json:"page"`
 	Limit int `json:"limit"`
+
+	NextCursor string `json:"next_cursor"`
+	PrevCursor string `json:"prev_cursor"`
 }
 
 func (s *server) list(t *testing.T, as, target string) list {

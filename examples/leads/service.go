@@ -16,6 +16,7 @@ import (
 	"github.com/tenetkit/tenet/ouscope"
 	"github.com/tenetkit/tenet/ouscope/admin"
 	"github.com/tenetkit/tenet/ouscope/follow"
+	"github.com/tenetkit/tenet/paginate/keyset"
 	"github.com/tenetkit/tenet/ratelimit"
 	"github.com/tenetkit/tenet/ratelimit/redisstore"
 	"github.com/tenetkit/tenet/resource/jobs"
@@ -93,7 +94,11 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 		return nil, err
 	}
 
-	leads, err := newLeads(data.leads, scoper, clients.barred)
+	cursors, err := keyset.New(data.cursors, keyset.Options{})
+	if err != nil {
+		return nil, err
+	}
+	leads, err := newLeads(data.leads, cursors, scoper, clients.barred)
 	if err != nil {
 		return nil, err
 	}
