@@ -14,6 +14,8 @@ import (
 
 	"github.com/tenetkit/tenet/ouscope/follow"
 	ouscopesql "github.com/tenetkit/tenet/ouscope/sqlstore"
+	idempotencysql "github.com/tenetkit/tenet/resource/idempotency/sqlstore"
+	jobsql "github.com/tenetkit/tenet/resource/jobs/sqlstore"
 	resourcesql "github.com/tenetkit/tenet/resource/sqlstore"
 )
 
@@ -23,7 +25,9 @@ type data struct {
 	walled  *sql.DB           // the same, behind row level security, on PostgreSQL alone
 	units   *ouscopesql.Store // units, roles and active units
 	leads   *resourcesql.Store[Lead]
-	cursors [][]byte // keys of cursors; the first one makes them
+	answers *idempotencysql.Store // to requests with an Idempotency-Key
+	jobs    *jobsql.Store         // imports that wait, run or have ended
+	cursors [][]byte              // keys of cursors; the first one makes them
 }
 
 // openData opens the database, creates what it lacks, and fills it where it is new.
@@ -79,7 +83,13 @@ func (d *data) openStores(ctx context.Context, dialect string, table resourcesql
 	if d.leads, err = resourcesql.New[Lead](d.db, table); err != nil {
 		return err
 	}
-	for _, store := range []interface{ Migrate(context.Context) error }{d.units, d.leads} {
+	if d.answers, err = idempotencysql.New(d.db, idempotencysql.Options{Dialect: dialect}); err != nil {
+		return err
+	}
+	if d.jobs, err = jobsql.New(d.db, jobsql.Options{Dialect: dialect}); err != nil {
+		return err
+	}
+	for _, store := range []interface{ Migrate(context.Context) error }{d.units, d.leads, d.answers, d.jobs} {
 		if err := store.Migrate(ctx); err != nil {
 			return err
 		}

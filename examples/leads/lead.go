@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/tenetkit/tenet/auth"
 	"github.com/tenetkit/tenet/ouscope"
 	"github.com/tenetkit/tenet/paginate/keyset"
 	"github.com/tenetkit/tenet/resource"
+	"github.com/tenetkit/tenet/resource/idempotency"
+	"github.com/tenetkit/tenet/resource/jobs"
 )
 
 // A Lead is a row of the resource, as callers see it.
@@ -30,8 +34,35 @@ type LeadInput struct {
 	Active bool    `json:"active"`
 }
 
-// newLeads declares the resource. An import by a subject that is barred ends.
-func newLeads(store resource.Store[Lead], cursors *keyset.Pager, scoper *ouscope.Scoper, barred func(subject, unit string) bool) (*resource.Resource[Lead, LeadInput], error) {
+// newLeads returns the handlers of the resource and of its import. A POST to either
+// may be sent again under its key.
+func newLeads(data *data, runner *jobs.Runner, scoper *ouscope.Scoper, barred func(subject, unit string) bool, logger *slog.Logger) (leads, imports http.Handler, err error) {
+	cursors, err := keyset.New(data.cursors, keyset.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	declared, err := declareLeads(leadStore{data.leads}, cursors, scoper, barred)
+	if err != nil {
+		return nil, nil, err
+	}
+	activeUnit := func(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() }
+	once, err := idempotency.New(auth.Subject, activeUnit, data.answers, idempotency.Options{Keep: kept, Logger: logger})
+	if err != nil {
+		return nil, nil, err
+	}
+	accept, work, err := declared.ImportOperation()
+	if err != nil {
+		return nil, nil, err
+	}
+	importing, err := runner.Operation(jobs.Operation{Name: "leads.import", Accept: accept, Run: work})
+	if err != nil {
+		return nil, nil, err
+	}
+	return once(declared), once(importing), nil
+}
+
+// declareLeads declares the resource. An import by a subject that is barred ends.
+func declareLeads(store resource.Store[Lead], cursors *keyset.Pager, scoper *ouscope.Scoper, barred func(subject, unit string) bool) (*resource.Resource[Lead, LeadInput], error) {
 	fields := []string{"name", "email", "value", "active", "created_at", "updated_at"}
 	return resource.New[Lead, LeadInput]("/leads", store, resource.Options{
 		Filter:  fields,
@@ -39,13 +70,13 @@ func newLeads(store resource.Store[Lead], cursors *keyset.Pager, scoper *ouscope
 		Cursors: cursors,
 		Roles:   resource.Roles{Read: "reader", Create: "editor", Update: "editor", Delete: "editor"},
 		Scope:   func(r *http.Request) resource.Scope { return ouscope.FromContext(r.Context()) },
-		// An import goes on as the caller who started it, while the role lasts.
-		Rescope: func(ctx context.Context, accepted resource.Scope) (resource.Scope, error) {
-			was := accepted.(ouscope.Scope)
-			if barred(was.Subject(), was.Active()) {
+		// An import goes on as the caller who started it, while the role lasts,
+		// also in another process.
+		Restore: func(ctx context.Context, subject, unit string) (resource.Scope, error) {
+			if barred(subject, unit) {
 				return nil, nil // no unit is left
 			}
-			return scoper.For(ctx, was.Subject(), was.Active())
+			return scoper.For(ctx, subject, unit)
 		},
 	})
 }

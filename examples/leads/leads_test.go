@@ -173,9 +173,10 @@ type leadRow = struct {
 }
 
 type job struct {
-	ID     string `json:"id"`
-	Status string `json:"status"`
-	Counts struct {
+	ID       string `json:"id"`
+	Status   string `json:"status"`
+	Attempts int    `json:"attempts"`
+	Counts   struct {
 		Total, Succeeded, Failed int
 	} `json:"counts"`
 	Errors []struct {
@@ -188,7 +189,8 @@ type job struct {
 // finished polls a job until it has ended.
 func (s *server) finished(t *testing.T, as, location string) job {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	// A process that was killed keeps an import for a lease.
+	for deadline, tick := time.Now().Add(lease+time.Minute), time.Tick(10*time.Millisecond); time.Now().Before(deadline); <-tick {
 		var j job
 		s.want(t, 200, call{as: as, target: location}).decode(t, &j)
 		switch j.Status {

@@ -1,6 +1,6 @@
 // Command leads serves the whole contract on real data: authentication by Basic
-// and by token, organizational units, rate limits, paging, filters, errors and an
-// import that runs in the background.
+// and by token, organizational units, rate limits, paging, filters, errors, POSTs
+// that may be sent again and an import that runs in the background.
 //
 //	go run ./examples/leads
 //
@@ -8,6 +8,11 @@
 // a new database with demo data and prints clients, secrets and curl commands
 // that work when pasted. With -clients it serves clients of a file, too, and with
 // -issuer whoever has a token of that issuer.
+//
+// Several instances may share a database. Each takes the cursors of the others,
+// whose key is kept there unless -cursor-key gives one, knows the answers to their
+// POSTs with an Idempotency-Key, and goes on with the imports of one that was
+// killed.
 package main
 
 import (
@@ -130,7 +135,7 @@ func serve(ctx context.Context, c config, hangups func() <-chan os.Signal, stdou
 			clients.reload(logger)
 		case <-ctx.Done():
 			// Requests in flight end within the server's own timeouts; imports that
-			// were accepted finish after them, in close.
+			// run finish after them, in close.
 			logger.Info("stopping")
 			err := server.Shutdown(context.Background())
 			logger.Info("caches of credentials", "secrets", &s.access.secretCache, "tokens", &s.access.tokenCache)

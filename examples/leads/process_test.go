@@ -355,36 +355,6 @@ func TestSIGHUP(t *testing.T) {
 	})
 }
 
-// TestSIGTERM stops the built program while an import runs.
-func TestSIGTERM(t *testing.T) {
-	t.Parallel()
-	binary := build(t)
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		t.Run(sig.String(), func(t *testing.T) {
-			t.Parallel()
-			e := sqliteEngine(t)
-			s, cmd := spawn(t, binary, "-db", e.flag)
-
-			const rows = 500
-			var body strings.Builder
-			for i := range rows {
-				fmt.Fprintf(&body, `,{"name":"row %d"}`, i)
-			}
-			s.want(t, 202, call{as: "demo-apac", method: "POST", target: "/leads/import", body: "[" + body.String()[1:] + "]"})
-			if err := cmd.Process.Signal(sig); err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("after %v: %v, want exit status 0", sig, err)
-			}
-			var n int
-			if err := open(t, e).QueryRow("SELECT count(*) FROM leads WHERE org_unit = 'apac'").Scan(&n); err != nil || n != rows+1 {
-				t.Errorf("%d leads in apac (%v), want %d: an accepted import was lost", n, err, rows+1)
-			}
-		})
-	}
-}
-
 // TestSeveralStart starts three processes' worth of services on one new database:
 // one of them seeds it, and all of them serve.
 func TestSeveralStart(t *testing.T) {

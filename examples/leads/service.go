@@ -16,7 +16,6 @@ import (
 	"github.com/tenetkit/tenet/ouscope"
 	"github.com/tenetkit/tenet/ouscope/admin"
 	"github.com/tenetkit/tenet/ouscope/follow"
-	"github.com/tenetkit/tenet/paginate/keyset"
 	"github.com/tenetkit/tenet/ratelimit"
 	"github.com/tenetkit/tenet/ratelimit/redisstore"
 	"github.com/tenetkit/tenet/resource/jobs"
@@ -33,6 +32,15 @@ type service struct {
 	redis   *redis.Client // nil where the limits are kept in memory
 	follow  func()        // ends the following of other instances; nil where there is none
 }
+
+const (
+	// kept is how long an answer is given again. The job that it names can be
+	// asked for as long.
+	kept = 24 * time.Hour
+
+	// lease is how long the imports of a process that died wait for another.
+	lease = 10 * time.Second
+)
 
 // newService composes the six packages. The order of the middleware is the
 // contract's: recover and request id, the router's own errors, who calls, how
@@ -94,15 +102,12 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 		return nil, err
 	}
 
-	cursors, err := keyset.New(data.cursors, keyset.Options{})
+	// What, and the imports, which go on after the answer.
+	s.runner, err = jobs.New(auth.Subject, jobs.Options{Store: data.jobs, Lease: lease, Keep: kept, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
-	leads, err := newLeads(data.leads, cursors, scoper, clients.barred)
-	if err != nil {
-		return nil, err
-	}
-	s.runner, err = jobs.New(auth.Subject, jobs.Options{Logger: logger})
+	leads, imports, err := newLeads(data, s.runner, scoper, clients.barred, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +124,7 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 	mux.Handle("/role-assignments/{id}", known(office.AssignmentsHandler()))
 	mux.Handle("/leads", scoped(leads))
 	mux.Handle("/leads/{id}", scoped(leads))
-	mux.Handle("/leads/import", scoped(s.runner.Start(leads.Import)))
+	mux.Handle("/leads/import", scoped(imports))
 	mux.Handle("/jobs/{id}", known(s.runner.Handler()))
 	mux.Handle("GET /healthz", apierror.Handler(s.health))
 
@@ -196,7 +201,8 @@ func (s *service) health(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// close lets accepted imports finish, and then the database and Redis go. It is
+// close lets the imports that run finish, and then the database and Redis go; those
+// that wait stay in the database, for another process or the next start. It is
 // called when no request is in flight any more.
 func (s *service) close() error {
 	var errs []error

@@ -9,7 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/tenetkit/tenet/ouscope"
 	"github.com/tenetkit/tenet/ouscope/rls"
+	"github.com/tenetkit/tenet/resource"
+	resourcesql "github.com/tenetkit/tenet/resource/sqlstore"
 )
 
 // rowsRole is the role of PostgreSQL that serves the leads. It owns nothing, so
@@ -83,4 +86,25 @@ func buildWall(ctx context.Context, db *sql.DB, wall *rls.Wall) error {
 		}
 		return nil
 	})
+}
+
+// A leadStore hands the scope to the wall, which reads it from the context: that of
+// a request has it, that of an import, which goes on without one, has not.
+type leadStore struct{ *resourcesql.Store[Lead] }
+
+// Create adds a row in the scope.
+func (s leadStore) Create(ctx context.Context, scope resource.Scope, lead Lead) (Lead, error) {
+	return s.Store.Create(entering(ctx, scope), scope, lead)
+}
+
+// Get is asked by an import whether a row is in already.
+func (s leadStore) Get(ctx context.Context, scope resource.Scope, id string) (Lead, error) {
+	return s.Store.Get(entering(ctx, scope), scope, id)
+}
+
+func entering(ctx context.Context, scope resource.Scope) context.Context {
+	if units, ok := scope.(ouscope.Scope); ok {
+		return ouscope.NewContext(ctx, units)
+	}
+	return ctx
 }
