@@ -24,6 +24,26 @@ var staleHeaders = [...]string{
 	"Etag", "Last-Modified", "Expires", "Accept-Ranges", "Trailer", "Link",
 }
 
+// usualHeaders describe no body, and are what a refused request has at most.
+var usualHeaders = [...]string{
+	"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Retry-After", "Vary", "Cache-Control", "X-Request-Id",
+}
+
+// onlyUsual reports whether h has no other fields. It costs half of deleting those
+// that are not there.
+func onlyUsual(h http.Header) bool {
+	others := len(h)
+	for _, name := range usualHeaders {
+		if others == 0 {
+			break
+		}
+		if h[name] != nil {
+			others--
+		}
+	}
+	return others == 0
+}
+
 var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 512)) }}
 
 // Write answers the request with err. An [*Error] anywhere in err's tree is
@@ -91,15 +111,14 @@ var (
 // send writes the answer: headers first, the whole body in one piece.
 func send(w http.ResponseWriter, r *http.Request, st *state, e *Error) {
 	h := w.Header()
-	if len(h) > 0 {
+	if !onlyUsual(h) {
 		for _, name := range staleHeaders {
-			// In a small map looking costs less than deleting what is not there.
-			if h[name] != nil {
-				delete(h, name)
-			}
+			delete(h, name)
 		}
 	}
-	setHeader(h, e.Header)
+	if len(e.Header) > 0 {
+		setHeader(h, e.Header)
+	}
 	problem := st.settings.Problem || wantsProblem(r)
 	if problem {
 		h["Content-Type"] = headerProblem
