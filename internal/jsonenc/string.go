@@ -14,14 +14,15 @@ var plain = func() (table [utf8.RuneSelf]bool) {
 	return table
 }()
 
-// allPlain is plain for eight bytes at once.
-func allPlain(s string) bool {
+// plain8 is plain for eight bytes at once.
+func plain8(s string) bool {
 	_ = s[7]
 	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 	const (
 		each = 0x0101_0101_0101_0101
 		high = each * 0x80
+		rest = each * 0x7f
 	)
 	// With the highest bit of a byte clear, adding 0x7f sets it unless the byte is
 	// zero, and adding 0x60 unless it is a control character. The quote and the
@@ -29,20 +30,39 @@ func allPlain(s string) bool {
 	backslash := x ^ each*'\\'
 	quote := (x | each*4) ^ each*'&'
 	angle := (x | each*2) ^ each*'>'
-	const rest = each * 0x7f
 	return x&high == 0 && (x+each*0x60)&(backslash+rest)&(quote+rest)&(angle+rest)&high == high
+}
+
+// plainText reports whether all of s stands for itself.
+func plainText(s string) bool {
+	if len(s) < 8 {
+		for i := range len(s) {
+			if c := s[i]; c >= utf8.RuneSelf || !plain[c] {
+				return false
+			}
+		}
+		return true
+	}
+	for i := 0; i+8 < len(s); i += 8 {
+		if !plain8(s[i:]) {
+			return false
+		}
+	}
+	return plain8(s[len(s)-8:])
 }
 
 // AppendString appends s as a JSON string the way json.Marshal does.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
+	if plainText(s) {
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	start := 0
 	for i := 0; i < len(s); {
-		for i+8 <= len(s) && allPlain(s[i:i+8]) {
+		if len(s)-i >= 8 && plain8(s[i:]) {
 			i += 8
-		}
-		if i == len(s) {
-			break
+			continue
 		}
 		c := s[i]
 		if c < utf8.RuneSelf {
