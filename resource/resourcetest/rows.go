@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/resource"
@@ -97,20 +98,60 @@ func (s suite[Row]) atomic(t *testing.T, store resource.Store[Row]) {
 	var wg sync.WaitGroup
 	for range updates {
 		wg.Go(func() {
-			_, err := store.Update(t.Context(), Scope("a"), id(1), func(row Row) (Row, error) {
+			var changed Row
+			got, err := store.Update(t.Context(), Scope("a"), id(1), func(row Row) (Row, error) {
 				n, ok := number[text(t, row)]
 				if !ok {
 					t.Errorf("change got a row that nobody wrote:\n%s", text(t, row))
 				}
-				return s.opts.Row(id(1), "a", n+1), nil
+				changed = s.opts.Row(id(1), "a", n+1)
+				return changed, nil
 			})
 			if err != nil {
 				t.Errorf("Update: %v", err)
+			} else if got, want := text(t, got), text(t, changed); got != want {
+				t.Errorf("Update returned\n%s, want\n%s", got, want)
 			}
 		})
 	}
 	wg.Wait()
 	s.wantRow(t, store, Scope("a"), id(1), s.opts.Row(id(1), "a", updates))
+}
+
+// atomicDelete updates the row while a deletion of the old one is being checked:
+// one of the two comes too late.
+func (s suite[Row]) atomicDelete(t *testing.T, store resource.Store[Row]) {
+	s.create(t, store, Scope("a"), s.opts.Row(id(1), "a", 1))
+	old, late := text(t, s.opts.Row(id(1), "a", 1)), apierror.New(http.StatusPreconditionFailed, "")
+	updated := make(chan error, 1)
+	update := sync.OnceFunc(func() {
+		go func() {
+			_, err := store.Update(t.Context(), Scope("a"), id(1), func(Row) (Row, error) { return s.opts.Row(id(1), "a", 2), nil })
+			updated <- err
+		}()
+	})
+	err := store.Delete(t.Context(), Scope("a"), id(1), func(row Row) error {
+		if text(t, row) != old {
+			return late
+		}
+		update()
+		// A store whose deletion is atomic lets it wait.
+		select {
+		case err := <-updated:
+			updated <- err
+		case <-time.After(20 * time.Millisecond):
+		}
+		return nil
+	})
+	update()
+	switch updated := <-updated; {
+	case updated == nil && errors.Is(err, late):
+		s.wantRow(t, store, Scope("a"), id(1), s.opts.Row(id(1), "a", 2))
+	case errors.Is(updated, resource.ErrNotFound) && err == nil:
+		s.absent(t, store, Scope("a"), id(1))
+	default:
+		t.Errorf("Update = %v and Delete of the row as it was before = %v, want one of them to come too late", updated, err)
+	}
 }
 
 func (s suite[Row]) refused(t *testing.T, store resource.Store[Row]) {
