@@ -21,8 +21,8 @@ const (
 	down       // nothing that a retry at once would cure
 )
 
-// failure is what an engine has said. The names are those of the database, checked
-// to be plain identifiers.
+// failure is what an engine has said. Table and column are plain identifiers; the
+// constraint may be anything, and is only looked up.
 type failure struct {
 	kind                      kind
 	constraint, table, column string
@@ -77,7 +77,7 @@ func postgres(state string, err error) failure {
 	case other, conflicted, down:
 		return f
 	}
-	f.constraint = identifier(stringField(err, "ConstraintName", "Constraint"))
+	f.constraint = stringField(err, "ConstraintName", "Constraint")
 	f.table = identifier(stringField(err, "TableName", "Table"))
 	f.column = identifier(stringField(err, "ColumnName", "Column"))
 	if f.column == "" {
@@ -119,7 +119,7 @@ func mysql(number uint64, message string) failure {
 			if _, name, ok := strings.Cut(key, "."); ok {
 				key = name
 			}
-			f.constraint = identifier(key)
+			f.constraint = key
 		}
 	}
 	if f.kind == notNull {
@@ -167,8 +167,10 @@ func sqlite(code int, text string) failure {
 			return f
 		}
 		names, _, _ = strings.Cut(names, " (")
-		if c.kind == check {
-			f.constraint = identifier(names)
+		if index, ok := strings.CutPrefix(names, "index '"); ok { // over an expression
+			f.constraint = strings.TrimSuffix(index, "'")
+		} else if c.kind == check {
+			f.constraint = names
 		} else if table, column, ok := strings.Cut(names, "."); ok {
 			f.table, f.column = identifier(table), identifier(column)
 		}

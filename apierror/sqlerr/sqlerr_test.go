@@ -173,7 +173,7 @@ func TestRetryable(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	opts := sqlerr.Options{
-		Fields:     map[string]string{"users_email": "contact.email", "users.mail": "email", "secret": "", "value_check": "value"},
+		Fields:     map[string]string{"users_email": "contact.email", "users_e-mail_key": "e-mail", "users.mail": "email", "secret": "", "value_check": "value"},
 		RetryAfter: 90 * time.Second,
 	}
 	for name, tt := range map[string]struct {
@@ -184,6 +184,8 @@ func TestOptions(t *testing.T) {
 		"a key of MySQL 5":         {&MySQLError{Number: 1062, Message: "Duplicate entry 'a' for key 'users_email'"}, "contact.email"},
 		"a value that looks so":    {&MySQLError{Number: 1062, Message: "Duplicate entry 'x' for key 'users_email' for key 'other'"}, ""},
 		"a constraint":             {&PgError{Code: "23514", ConstraintName: "value_check"}, "value"},
+		"a name that needs quotes": {&PgError{Code: "23505", ConstraintName: "users_e-mail_key"}, "e-mail"},
+		"an index of expressions":  {&modernc{"constraint failed: UNIQUE constraint failed: index 'users_e-mail_key' (2067)", 2067}, "e-mail"},
 		"a column":                 {&modernc{"constraint failed: UNIQUE constraint failed: users.mail (2067)", 2067}, "email"},
 		"a column that is private": {&modernc{"constraint failed: UNIQUE constraint failed: users.secret (2067)", 2067}, ""},
 		"any other column":         {&modernc{"constraint failed: UNIQUE constraint failed: users.x (2067)", 2067}, "x"},
