@@ -222,7 +222,7 @@ func (d *declared) restore(target string) {
 // sound are values that fields can be compared with.
 var sound = map[string][]string{
 	"active": {"true", "false"}, "checked": {"true", "false"}, "count": {"0", "-4503599627370495950", "7"}, "small": {"3", "-1", "39"},
-	"places": {"0", "40000", "20000"}, "value": {"0", "1", "0.3333333333333333"}, "ratio": {"0.2", "1.5", "2"},
+	"places": {"0", "40000", "18446744073709551615"}, "value": {"0", "1", "0.3333333333333333"}, "ratio": {"0.2", "1.5", "2"},
 	"due": {"0004-09-27T00:00:00.000005Z", "2026-01-02T03:04:05Z"}, "paid": {"1970-01-01T00:00:00.000004Z"}, "created_at": {"1970-01-01T00:00:20Z"},
 	"": {"", "a", "B", "ab", "é", "z", "%", "a b", "\U0010ffff", "\ud7ff", "0012", "b"},
 }

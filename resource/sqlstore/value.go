@@ -2,9 +2,11 @@ package sqlstore
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"time"
 
@@ -18,7 +20,9 @@ const textTime = "2006-01-02T15:04:05.000000Z"
 func (s *Store[Row]) arg(v any) any {
 	switch v := v.(type) {
 	case uint64:
-		return int64(v) // New has refused those that do not fit
+		// New has refused fields that may hold more. A filter may ask for it, and
+		// compares with all of them as the largest does.
+		return int64(min(v, math.MaxInt64))
 	case bool:
 		if s.opts.Dialect == sqlite {
 			if v {
@@ -47,7 +51,7 @@ func (s *Store[Row]) args(to []any, row *Row, withID bool) ([]any, error) {
 			to = append(to, s.arg(f.Value(v)))
 		default:
 			value := f.Value(v)
-			if value == nil {
+			if value == nil && f.Nullable {
 				to = append(to, nil)
 				continue
 			}
@@ -72,11 +76,44 @@ func (s *Store[Row]) scanInto(rows *sql.Rows, row *Row, targets []any) error {
 			targets[i] = jsonColumn{at}
 		case f.Kind == rowtype.Time:
 			targets[i] = timeColumn{at}
+		case f.Kind == rowtype.Bool && f.Type != boolType && f.Type != boolPointer:
+			targets[i] = flagColumn{at}
 		default:
 			targets[i] = at.Addr().Interface()
 		}
 	}
 	return rows.Scan(targets...)
+}
+
+var boolType, boolPointer = reflect.TypeFor[bool](), reflect.TypeFor[*bool]()
+
+// flagColumn scans a bool of a type with a name, also from an integer, which
+// database/sql does for the type bool alone.
+type flagColumn struct{ field reflect.Value }
+
+func (c flagColumn) Scan(src any) error {
+	if c.field.Kind() != reflect.Pointer {
+		return c.set(c.field, src)
+	}
+	c.field.SetZero()
+	if src == nil {
+		return nil
+	}
+	flag := reflect.New(c.field.Type().Elem())
+	if err := c.set(flag.Elem(), src); err != nil {
+		return err
+	}
+	c.field.Set(flag)
+	return nil
+}
+
+func (flagColumn) set(field reflect.Value, src any) error {
+	flag, err := driver.Bool.ConvertValue(src)
+	if err != nil {
+		return err
+	}
+	field.SetBool(flag.(bool))
+	return nil
 }
 
 // timeColumn scans a time from the driver's own type or from text.
