@@ -17,7 +17,7 @@ func (s *Store[Row]) oneOf(w *where, f *rowtype.Field, value any) bool {
 	for i, v := range values {
 		marks[i] = s.bind(w, s.arg(v))
 	}
-	w.text.WriteString(" AND " + quote(f.Name) + " IN (" + strings.Join(marks, ", ") + ")")
+	w.text.WriteString(" AND " + s.column(f.Name) + " IN (" + strings.Join(marks, ", ") + ")")
 	return true
 }
 
@@ -30,7 +30,7 @@ func (s *Store[Row]) prefix(w *where, f *rowtype.Field, value any) bool {
 	if !ok || f.Kind != rowtype.String || !utf8.ValidString(text) {
 		return false
 	}
-	column := quote(f.Name)
+	column := s.column(f.Name)
 	if s.opts.Dialect == postgres {
 		column += ` COLLATE "C"`
 	}

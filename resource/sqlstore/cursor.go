@@ -36,7 +36,7 @@ func (s *Store[Row]) seek(q resource.Query) ([]stretch, string, error) {
 		if f == nil {
 			return nil, "", fmt.Errorf("sqlstore: List: there is no column %q to sort by", o.Field)
 		}
-		req.Order[i] = keyset.Column{Name: quote(f.Name), Desc: o.Desc, Nullable: f.Nullable, NullsFirst: !o.Desc}
+		req.Order[i] = keyset.Column{Name: s.column(f.Name), Desc: o.Desc, Nullable: f.Nullable, NullsFirst: !o.Desc}
 		req.Values[i] = s.arg(q.After[i])
 	}
 	_, tail, _ := req.SQL(s.opts.Dialect, 1)

@@ -37,27 +37,33 @@ func (s *Store[Row]) translate(ctx context.Context, err error) error {
 		return err
 	}
 	if e.Status == http.StatusConflict && e.Details.Field == "" {
-		if field := s.lastColumn(err.Error()); field != "" {
+		if field := s.takenColumn(err.Error()); field != "" {
 			return apierror.Conflict(field, e.Details.Code, strictjson.Label(field)+" is taken").Wrap(err)
 		}
 	}
 	return e
 }
 
-// lastColumn finds the field of an index over the unit and the field, which
+// takenColumn finds the field of an index over it, or over the unit and it, which
 // SQLite does not name but list:
 //
 //	UNIQUE constraint failed: leads.org_unit, leads.email
-func (s *Store[Row]) lastColumn(text string) string {
-	_, columns, ok := strings.Cut(text, "UNIQUE constraint failed: "+s.opts.Table+"."+s.opts.Unit+", ")
+func (s *Store[Row]) takenColumn(text string) string {
+	_, columns, ok := strings.Cut(text, "UNIQUE constraint failed: ")
 	if !ok {
 		return ""
 	}
-	column, _, _ := strings.Cut(columns, " (")
-	column = strings.TrimPrefix(column, s.opts.Table+".")
+	if s.unit != nil {
+		columns = strings.TrimPrefix(columns, s.opts.Table+"."+s.opts.Unit+", ")
+	}
+	column, ok := strings.CutPrefix(columns, s.opts.Table+".")
+	if !ok {
+		return ""
+	}
 	for i := range s.fields {
-		if s.fields[i].Name == column {
-			return column
+		name := s.fields[i].Name
+		if rest, ok := strings.CutPrefix(column, name); ok && (rest == "" || strings.HasPrefix(rest, " (")) {
+			return name
 		}
 	}
 	return ""

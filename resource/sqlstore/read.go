@@ -2,10 +2,13 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/resource"
 	"github.com/tenetkit/tenet/resource/internal/rowtype"
 )
@@ -27,7 +30,7 @@ func (s *Store[Row]) scoped(scope resource.Scope) (*where, bool) {
 		w.text.WriteString("1=1")
 		return w, true
 	}
-	text, args := scope.SQL(s.opts.Dialect, quote(s.opts.Unit), 1)
+	text, args := scope.SQL(s.opts.Dialect, s.column(s.opts.Unit), 1)
 	if text == "1=0" {
 		return nil, false
 	}
@@ -57,7 +60,7 @@ func (s *Store[Row]) List(ctx context.Context, scope resource.Scope, q resource.
 	if q.After != nil {
 		return s.listAfter(ctx, w, q)
 	}
-	text := "SELECT " + s.columns + s.from(w) + s.orderBy(q.Sort)
+	text := "SELECT " + s.selected + s.from(w) + s.orderBy(q.Sort)
 	conditions := len(w.args)
 	text += " LIMIT " + s.bind(w, int64(q.Limit)) + " OFFSET " + s.bind(w, int64(q.Offset))
 	rows, err := s.query(ctx, s.db, text, w.args, q.Limit)
@@ -93,9 +96,9 @@ func (s *Store[Row]) listAfter(ctx context.Context, w *where, q resource.Query) 
 	for _, part := range stretches {
 		condition, _, args := part.condition.SQL(s.opts.Dialect, len(w.args)+1)
 		if part.null != "" {
-			condition = quote(q.Sort[0].Field) + part.null + " AND " + condition
+			condition = s.column(q.Sort[0].Field) + part.null + " AND " + condition
 		}
-		text := "SELECT " + s.columns + s.from(w) + " AND " + condition + " " + tail
+		text := "SELECT " + s.selected + s.from(w) + " AND " + condition + " " + tail
 		rows, err := s.query(ctx, s.db, text, slices.Concat(w.args, args), q.Limit)
 		if err != nil {
 			return nil, 0, err
@@ -149,7 +152,7 @@ func (s *Store[Row]) compare(w *where, c resource.Condition) (bool, error) {
 	default:
 		return false, fmt.Errorf("sqlstore: List: there is no operator %s", op)
 	}
-	w.text.WriteString(" AND " + quote(f.Name) + " " + op + " " + s.bind(w, s.arg(c.Value)))
+	w.text.WriteString(" AND " + s.column(f.Name) + " " + op + " " + s.bind(w, s.arg(c.Value)))
 	return true, nil
 }
 
@@ -165,7 +168,7 @@ func (s *Store[Row]) orderBy(orders []resource.Order) string {
 		} else {
 			b.WriteString(", ")
 		}
-		b.WriteString(quote(f.Name))
+		b.WriteString(s.column(f.Name))
 		if o.Desc {
 			b.WriteString(" DESC")
 		}
@@ -190,9 +193,12 @@ func (s *Store[Row]) one(ctx context.Context, q querier, scope resource.Scope, i
 	if !ok {
 		return row, resource.ErrNotFound
 	}
-	text := "SELECT " + s.columns + " FROM " + quote(s.opts.Table) + " WHERE " + w.text.String() +
-		` AND "id" = ` + s.bind(w, id) + suffix
+	text := "SELECT " + s.selected + "" + s.from(w) + " AND " + s.column("id") + " = " + s.bind(w, id) + suffix
 	rows, err := s.query(ctx, q, text, w.args, 1)
+	if e, ok := errors.AsType[*apierror.Error](err); ok && e.Status == http.StatusUnprocessableEntity {
+		// The column has another type, such as uuid, of which the id is no value.
+		return row, resource.ErrNotFound
+	}
 	if err != nil {
 		return row, err
 	}

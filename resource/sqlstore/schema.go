@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -92,11 +93,14 @@ func (s *Store[Row]) Migrate(ctx context.Context) error {
 			}
 		}
 		for _, o := range s.objects() {
-			there, err := s.exists(ctx, q, o.name)
+			table, err := s.tableOf(ctx, q, o.name)
 			if err != nil {
 				return err
 			}
-			if there {
+			if table != "" && !strings.EqualFold(table, s.opts.Table) {
+				return fmt.Errorf("the name %q belongs to %q already; give one of the tables another name", o.name, table)
+			}
+			if table != "" {
 				continue
 			}
 			if _, err := q.ExecContext(ctx, o.create); err != nil {
@@ -111,18 +115,23 @@ func (s *Store[Row]) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// exists looks for a table or an index where it would be created. PostgreSQL asks
-// for the owner's rights before it finds that there is nothing to do.
-func (s *Store[Row]) exists(ctx context.Context, q querier, name string) (bool, error) {
-	query := "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE"
+// tableOf looks for a table or an index where it would be created, and returns
+// which table it is, or is of, or "". PostgreSQL asks for the owner's rights before
+// it finds that there is nothing to do.
+func (s *Store[Row]) tableOf(ctx context.Context, q querier, name string) (table string, err error) {
+	query := "SELECT tbl_name FROM sqlite_master WHERE name = ? COLLATE NOCASE"
 	if s.opts.Dialect == postgres {
-		query = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relname = $1"
+		query = `SELECT coalesce(t.relname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
+WHERE n.nspname = current_schema() AND c.relname = $1`
 	}
 	rows, err := q.QueryContext(ctx, query, name)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	defer func() { _ = rows.Close() }()
-	there := rows.Next()
-	return there, rows.Err()
+	if rows.Next() {
+		err = rows.Scan(&table)
+	}
+	return table, cmp.Or(err, rows.Err())
 }

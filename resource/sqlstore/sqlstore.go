@@ -95,9 +95,10 @@ type Store[Row any] struct {
 	unit   *rowtype.Field // nil if the rows have none
 	errors sqlerr.Options
 
-	columns string // all, quoted, with commas
-	set     string // column = placeholder of all but the id
-	byID    string // placeholder of the id behind those of set
+	columns  string // all, quoted, with commas
+	selected string // the same, each with its table
+	set      string // column = placeholder of all but the id
+	byID     string // placeholder of the id behind those of set
 }
 
 var _ resource.Store[struct{}] = (*Store[struct{}])(nil)
@@ -133,10 +134,13 @@ func (s *Store[Row]) declare() error {
 		if s.unit, err = s.text(t, s.opts.Unit); err != nil {
 			return err
 		}
+		if len(s.opts.Table)+len(s.opts.Unit) > maxIndexed {
+			return fmt.Errorf("Options.Unit: the name of the index on %q would be too long", s.opts.Unit)
+		}
 	}
 	s.errors = s.answers()
 	lower := map[string]string{}
-	var columns, set []string
+	var columns, selected, set []string
 	for i := range s.fields {
 		f := &s.fields[i]
 		if strings.ContainsAny(f.Name, "\"\x00") || len(f.Name) > 63 {
@@ -149,7 +153,7 @@ func (s *Store[Row]) declare() error {
 			return fmt.Errorf("field %s: the column %q differs from %q in case alone", f.GoName, f.Name, other)
 		}
 		lower[strings.ToLower(f.Name)] = f.Name
-		columns = append(columns, quote(f.Name))
+		columns, selected = append(columns, quote(f.Name)), append(selected, s.column(f.Name))
 		if f.Name != "id" {
 			set = append(set, quote(f.Name)+" = "+s.placeholder(len(set)+1))
 		}
@@ -158,11 +162,11 @@ func (s *Store[Row]) declare() error {
 		if f := rowtype.Find(s.fields, name); f == nil || f.Kind == rowtype.JSON {
 			return fmt.Errorf("Options.Unique: %v has no field %q that can be compared", t, name)
 		}
-		if len(s.opts.Table)+len(name) > 58 {
+		if len(s.opts.Table)+len(name) > maxIndexed {
 			return fmt.Errorf("Options.Unique: the name of the index on %q would be too long", name)
 		}
 	}
-	s.columns, s.set = strings.Join(columns, ", "), strings.Join(set, ", ")
+	s.columns, s.selected, s.set = strings.Join(columns, ", "), strings.Join(selected, ", "), strings.Join(set, ", ")
 	s.byID = s.placeholder(len(set) + 1)
 	return nil
 }
@@ -175,12 +179,20 @@ func (s *Store[Row]) text(t reflect.Type, name string) (*rowtype.Field, error) {
 	return f, nil
 }
 
+// maxIndexed is how long the names of a table and a column may be together for
+// PostgreSQL not to cut off the name of an index: table_column_key.
+const maxIndexed = 63 - len("__key")
+
 func soundTable(name string) bool {
 	return name != "" && len(name) <= 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == "" &&
 		(name[0] < '0' || name[0] > '9')
 }
 
 func quote(name string) string { return `"` + name + `"` }
+
+// column returns a column as expressions name it: with its table, since SQLite
+// takes a name alone, if no column has it, for a text.
+func (s *Store[Row]) column(name string) string { return quote(s.opts.Table) + "." + quote(name) }
 
 // placeholder returns the n-th of a statement, counted from 1.
 func (s *Store[Row]) placeholder(n int) string {

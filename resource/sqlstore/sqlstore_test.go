@@ -104,6 +104,10 @@ func TestNewRefusesWhatCannotBeATable(t *testing.T) {
 		ID   string `json:"id"`
 		Name string `json:"a_name_that_is_longer_than_the_sixty_three_bytes_that_postgresql_keeps"`
 	}
+	type wide struct {
+		ID   string `json:"id"`
+		Unit string `json:"a_name_of_fifty_four_bytes_that_a_column_may_well_have"`
+	}
 	tests := map[string]struct {
 		err  error
 		want string
@@ -117,7 +121,11 @@ func TestNewRefusesWhatCannotBeATable(t *testing.T) {
 		"no struct":            {tryNew[int](db, sqlstore.Options{Dialect: "sqlite", Table: "leads"}), "int is not a struct"},
 		"an integer too large": {tryNew[big](db, sqlstore.Options{Dialect: "sqlite", Table: "leads"}), "field Count: a uint64 may be larger"},
 		"names in two cases":   {tryNew[cases](db, sqlstore.Options{Dialect: "sqlite", Table: "leads"}), `the column "Name" differs from "name" in case alone`},
-		"a name too long":      {tryNew[long](db, sqlstore.Options{Dialect: "sqlite", Table: "leads"}), "cannot be a column"},
+		"an index too long": {
+			tryNew[wide](db, sqlstore.Options{Dialect: "sqlite", Table: "leads", Unit: "a_name_of_fifty_four_bytes_that_a_column_may_well_have"}),
+			`the name of the index on "a_name_of_fifty_four_bytes_that_a_column_may_well_have" would be too long`,
+		},
+		"a name too long": {tryNew[long](db, sqlstore.Options{Dialect: "sqlite", Table: "leads"}), "cannot be a column"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

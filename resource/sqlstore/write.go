@@ -73,7 +73,7 @@ func (s *Store[Row]) Update(ctx context.Context, scope resource.Scope, id string
 		if err != nil {
 			return err
 		}
-		_, err = q.ExecContext(ctx, "UPDATE "+quote(s.opts.Table)+" SET "+s.set+` WHERE "id" = `+s.byID, append(args, id)...)
+		_, err = q.ExecContext(ctx, "UPDATE "+quote(s.opts.Table)+" SET "+s.set+" WHERE "+s.column("id")+" = "+s.byID, append(args, id)...)
 		return s.translate(ctx, err)
 	})
 	return row, err
@@ -89,7 +89,7 @@ func (s *Store[Row]) Delete(ctx context.Context, scope resource.Scope, id string
 		if err := check(row); err != nil {
 			return err
 		}
-		_, err = q.ExecContext(ctx, "DELETE FROM "+quote(s.opts.Table)+` WHERE "id" = `+s.placeholder(1), id)
+		_, err = q.ExecContext(ctx, "DELETE FROM "+quote(s.opts.Table)+" WHERE "+s.column("id")+" = "+s.placeholder(1), id)
 		return s.translate(ctx, err)
 	})
 }
