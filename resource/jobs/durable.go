@@ -89,6 +89,16 @@ func (d *durable) loop() {
 			return
 		case d.slots <- struct{}{}:
 		}
+		select {
+		case <-d.closing: // too, and chance has taken the other
+			return
+		default:
+		}
+		// A queue that is never empty must not keep this from happening.
+		if time.Since(swept) >= sweepEvery {
+			swept = time.Now()
+			d.sweep()
+		}
 		h, err := d.claim()
 		if h != nil {
 			d.wg.Go(func() {
@@ -98,14 +108,8 @@ func (d *durable) loop() {
 			continue
 		}
 		<-d.slots
-		if err == nil && time.Since(swept) >= sweepEvery {
-			swept = time.Now()
-			ctx, cancel := context.WithTimeout(context.Background(), d.run.opts.Lease)
-			err = d.store.Sweep(ctx)
-			cancel()
-		}
 		if err != nil {
-			d.report("the store of jobs failed", "", err)
+			d.report(storeFailed, "", err)
 		}
 		select {
 		case <-d.closing:
@@ -113,6 +117,16 @@ func (d *durable) loop() {
 		case <-d.wake:
 		case <-time.After(d.run.opts.Poll):
 		}
+	}
+}
+
+const storeFailed = "the store of jobs failed"
+
+func (d *durable) sweep() {
+	ctx, cancel := context.WithTimeout(context.Background(), d.run.opts.Lease)
+	defer cancel()
+	if err := d.store.Sweep(ctx); err != nil {
+		d.report(storeFailed, "", err)
 	}
 }
 
