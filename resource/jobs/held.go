@@ -65,6 +65,7 @@ func (h *held) serve() {
 	}()
 	switch before := outcomeFrom(h.job.Members); {
 	case h.job.Canceled:
+		h.job.Attempts-- // it is not begun again
 		h.leave(jobstore.Failed, before.with(canceled), h.run.opts.Keep)
 		return
 	case h.job.Attempts > h.op.Attempts:

@@ -130,6 +130,9 @@ func (s *fakeStore) Leave(ctx context.Context, job jobstore.Job, token string, a
 	if j == nil {
 		return false, nil
 	}
+	if j.Canceled && job.Status == jobstore.Queued {
+		at = time.Now()
+	}
 	j.Status, j.Members, j.Attempts, j.due, j.Updated, j.token = job.Status, job.Members, job.Attempts, at, time.Now().UTC(), ""
 	return true, nil
 }

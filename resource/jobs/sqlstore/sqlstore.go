@@ -217,11 +217,11 @@ func (s *Store) Renew(ctx context.Context, id, token string, lease time.Time, me
 
 // Leave ends a claim.
 func (s *Store) Leave(ctx context.Context, job jobstore.Job, token string, at time.Time) (bool, error) {
-	input := ", input = NULL"
+	rest := "due = $4, input = NULL"
 	if job.Status == jobstore.Queued {
-		input = ""
+		rest = "due = CASE WHEN canceled THEN CAST($5 AS bigint) ELSE CAST($4 AS bigint) END"
 	}
-	left, err := s.exec(ctx, `UPDATE {jobs} SET status = $1, members = $2, attempts = $3, due = $4, updated = $5, token = ''`+input+`
+	left, err := s.exec(ctx, `UPDATE {jobs} SET status = $1, members = $2, attempts = $3, updated = $5, token = '', `+rest+`
 WHERE id = $6 AND token = $7 AND status = 'running'`,
 		job.Status, job.Members, int64(job.Attempts), at.UnixMicro(), time.Now().UnixMicro(), job.ID, token)
 	return left > 0, s.wrap(ctx, "Leave", err)

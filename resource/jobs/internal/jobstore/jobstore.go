@@ -63,8 +63,8 @@ type Store interface {
 	Renew(ctx context.Context, id, token string, lease time.Time, members []byte) (held, canceled bool, err error)
 
 	// Leave ends a claim: the job has ended and is kept until the time, or is
-	// queued again, due at that time. Of the job its ID, Status, Attempts and
-	// Members count. It reports whether the claim still stood.
+	// queued again, due at that time, or at once if it was canceled meanwhile. Of
+	// the job its ID, Status, Attempts and Members count. It reports whether the claim still stood.
 	Leave(ctx context.Context, job Job, token string, at time.Time) (held bool, err error)
 
 	// Cancel makes the owner's job failed, with these members and kept until
