@@ -154,6 +154,32 @@ func TestJobsInADatabase(t *testing.T) {
 				}
 			}
 		},
+		"cancel while an attempt fails": func(t *testing.T, _ *sql.DB, _ string, opts jobs.Options) {
+			slow := opts
+			slow.Poll = 30 * time.Second // so that it learns nothing of the cancellation
+			gate, failed := make(chan struct{}), errors.New("failed")
+			op := jobs.Operation{Wait: time.Hour, Run: func(context.Context, string, []byte) (any, error) { <-gate; return nil, failed }}
+			here, h := jobRunner(t, slow, op)
+			location := startJob(t, h, "")
+			jobState(t, here, location, `"running"}`)
+			other, _ := jobRunner(t, opts, jobs.Operation{Name: "other", Run: op.Run})
+			if rec := sendAs(other.Handler(), "DELETE", location, ""); rec.Code != 202 {
+				t.Errorf("DELETE = %d %s, want 202", rec.Code, rec.Body)
+			}
+			close(gate)
+			there, _ := jobRunner(t, opts, op)
+			jobState(t, there, location, `"failed","errors":[{"code":"canceled","message":"The job was canceled"}]}`)
+		},
+		"ids that are none": func(t *testing.T, _ *sql.DB, _ string, opts jobs.Options) {
+			runner, _ := jobRunner(t, opts, jobs.Operation{Run: func(context.Context, string, []byte) (any, error) { return nil, nil }})
+			for _, method := range []string{"GET", "DELETE"} {
+				for _, id := range []string{"%FF", "%00", "x", "'", "ABC"} {
+					if rec := sendAs(runner.Handler(), method, "/jobs/"+id, ""); rec.Code != 404 {
+						t.Errorf("%s /jobs/%s = %d %s, want 404", method, id, rec.Code, rec.Body)
+					}
+				}
+			}
+		},
 		"bounds": func(t *testing.T, db *sql.DB, dialect string, opts jobs.Options) {
 			opts.Workers, opts.Queue, opts.MaxPerSubject, opts.Keep = 1, 2, 3, time.Microsecond
 			gate := make(chan struct{})

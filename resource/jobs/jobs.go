@@ -275,6 +275,9 @@ func (run *Runner) Handler() http.Handler {
 		if id == "" {
 			id = r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		}
+		if !soundID(id) {
+			return errNoJob
+		}
 		owner, _ := run.subject(r)
 		status := http.StatusOK
 		if r.Method == http.MethodDelete {
@@ -326,6 +329,12 @@ func noParameters(r *http.Request) error {
 		return apierror.BadRequest(name, "unknown", "Unknown parameter "+name)
 	}
 	return nil
+}
+
+// soundID keeps from the store what no id of a job can be.
+func soundID(id string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" // of rand.Text
+	return id != "" && len(id) <= 64 && strings.Trim(id, letters) == ""
 }
 
 var errNoJob = apierror.NotFound("")

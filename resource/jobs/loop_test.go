@@ -1,0 +1,114 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tenetkit/tenet/resource/jobs"
+	"github.com/tenetkit/tenet/resource/jobs/internal/jobstore"
+)
+
+// A queue that is never empty does not keep what has ended for ever.
+func TestFinishedJobsGoWhileOthersWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		runner := newRunner(t, jobs.Options{Store: store, Workers: 1, MaxPerSubject: 100, Keep: time.Minute})
+		h := operate(t, runner, jobs.Operation{Run: func(context.Context, string, []byte) (any, error) {
+			time.Sleep(10 * time.Second)
+			return nil, nil
+		}})
+		first := begin(t, h, "")
+		time.Sleep(time.Millisecond)
+		for range 59 {
+			begin(t, h, "")
+		}
+		time.Sleep(5 * time.Minute)
+		if rec := send(runner.Handler(), "GET", first, "ada"); rec.Code != 404 {
+			t.Errorf("GET of a job that has ended five minutes ago, and is kept for one = %d %s, want 404", rec.Code, rec.Body)
+		}
+		if got := len(store.jobs); got > 45 {
+			t.Errorf("%d jobs are kept, of 60 that were added and about 20 that are older than a minute", got)
+		}
+		closing(t, runner)
+	})
+}
+
+// sluggish is a store that takes a second to hand out a job.
+type sluggish struct{ *fakeStore }
+
+func (s sluggish) Claim(ctx context.Context, operations []string, token string, lease time.Time) (*jobstore.Job, error) {
+	time.Sleep(time.Second)
+	return s.fakeStore.Claim(ctx, operations, token, lease)
+}
+
+// A process that is about to end begins no job but the one that it is asking for.
+func TestCloseBeginsNoJob(t *testing.T) {
+	t.Parallel()
+	for range 20 { // what is ready at the same time is taken by chance
+		synctest.Test(t, func(t *testing.T) {
+			runner := newRunner(t, jobs.Options{Store: sluggish{newFakeStore()}, Workers: 10})
+			began := 0
+			h := operate(t, runner, jobs.Operation{Run: func(context.Context, string, []byte) (any, error) {
+				began++
+				return nil, nil
+			}})
+			for range 10 {
+				begin(t, h, "")
+			}
+			time.Sleep(time.Second / 2)
+			if err := runner.Close(t.Context()); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if began > 1 {
+				t.Errorf("%d jobs were begun behind Close", began)
+			}
+		})
+	}
+}
+
+// What cannot be an id is asked of nobody: PostgreSQL would not even compare it.
+func TestIDsThatAreNoneAreNotLookedFor(t *testing.T) {
+	t.Parallel()
+	asked := errors.New("the store was asked")
+	store := newFakeStore()
+	store.fail = func(string) error { return asked }
+	runner := newRunner(t, jobs.Options{Store: store})
+	want := `{"error":"not_found","message":"Resource not found"}`
+	for _, method := range []string{"GET", "DELETE"} {
+		for _, id := range []string{"%00", "%FF", "a", "A-B", "'", strings.Repeat("A", 65)} {
+			if rec := send(runner.Handler(), method, "/jobs/"+id, "ada"); rec.Code != 404 || rec.Body.String() != want {
+				t.Errorf("%s /jobs/%s = %d %s, want 404 %s", method, id, rec.Code, rec.Body, want)
+			}
+		}
+	}
+}
+
+// A job that is canceled while its attempt fails does not wait for the next one.
+func TestACanceledJobDoesNotWaitForItsNextAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		runner := newRunner(t, jobs.Options{Store: store})
+		closing(t, runner)
+		h := operate(t, runner, jobs.Operation{Wait: time.Hour, Run: func(context.Context, string, []byte) (any, error) {
+			time.Sleep(500 * time.Millisecond)
+			return nil, errors.New("down")
+		}})
+		location := begin(t, h, "")
+		time.Sleep(100 * time.Millisecond)
+		// Another process is asked.
+		other := newRunner(t, jobs.Options{Store: store})
+		if rec := send(other.Handler(), "DELETE", location, "ada"); rec.Code != 202 {
+			t.Fatalf("DELETE = %d %s, want 202", rec.Code, rec.Body)
+		}
+		time.Sleep(5 * time.Second)
+		if got, want := withoutTimes(t, runner, location), `"failed","errors":[{"code":"canceled","message":"The job was canceled"}]}`; got != want {
+			t.Errorf("the job is %s, want %s", got, want)
+		}
+	})
+}
