@@ -49,6 +49,9 @@ func (rec *recorder) Write(b []byte) (int, error) {
 	return rec.body.Write(b)
 }
 
+// patience is how long an answer waits for its store.
+const patience = 5 * time.Second
+
 // run serves the first request with a key.
 func (k *keeper) run(w http.ResponseWriter, r *http.Request, next http.Handler, id string, lease time.Time) error {
 	// The client may leave, and what it has started still ends, but not after
@@ -59,7 +62,9 @@ func (k *keeper) run(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	release := true
 	defer func() {
 		if release {
-			k.report(ctx, k.store.Release(ctx, id, lease))
+			within, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			k.report(ctx, k.store.Release(within, id, lease))
 		}
 	}()
 	before := w.Header().Clone()
@@ -74,7 +79,9 @@ func (k *keeper) run(w http.ResponseWriter, r *http.Request, next http.Handler, 
 		release = false
 		data, err := json.Marshal(answerOf(rec, before))
 		if err == nil {
-			err = k.store.Finish(ctx, id, lease, data, time.Now().UTC().Add(k.opts.Keep).Truncate(time.Microsecond))
+			within, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			err = k.store.Finish(within, id, lease, data, time.Now().UTC().Add(k.opts.Keep).Truncate(time.Microsecond))
 		}
 		k.report(ctx, err)
 	}
