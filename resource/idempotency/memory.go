@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"sync"
@@ -12,6 +13,8 @@ import (
 // NewMemory returns a store in the memory of the process, for at most so many
 // keys; if most is 0 or less, 10,000. Where it is full the oldest answer is
 // forgotten before its time, and where all keys are running the request is a 503.
+// Answers of more than 16 KiB have 64 MiB together; the oldest of them go first,
+// and never in the place of smaller ones.
 func NewMemory(most int) Store {
 	if most <= 0 {
 		most = 10_000
@@ -19,12 +22,19 @@ func NewMemory(most int) Store {
 	return &memory{most: most, entries: map[string]*list.Element{}}
 }
 
+const (
+	largeAnswer = 16 << 10
+	maxLarge    = 64 << 20
+)
+
 type memory struct {
 	most int
 
 	mu      sync.Mutex
 	entries map[string]*list.Element // of *entry
 	kept    list.List                // answers, the oldest first
+	large   list.List                // answers, the oldest first
+	size    int                      // of those in large
 	running list.List
 }
 
@@ -32,6 +42,7 @@ type entry struct {
 	id, request string
 	answer      []byte
 	until       time.Time
+	in          *list.List
 }
 
 func (m *memory) Begin(ctx context.Context, id, request string, lease time.Time) (*Record, error) {
@@ -47,11 +58,13 @@ func (m *memory) Begin(ctx context.Context, id, request string, lease time.Time)
 		}
 		m.remove(at)
 	}
-	for at := m.kept.Front(); at != nil && !now.Before(at.Value.(*entry).until); at = m.kept.Front() {
-		m.remove(at)
+	for _, answers := range []*list.List{&m.kept, &m.large} {
+		for at := answers.Front(); at != nil && !now.Before(at.Value.(*entry).until); at = answers.Front() {
+			m.remove(at)
+		}
 	}
 	if len(m.entries) >= m.most {
-		oldest := m.kept.Front()
+		oldest := cmp.Or(m.large.Front(), m.kept.Front())
 		if oldest == nil {
 			if oldest = m.running.Front(); now.Before(oldest.Value.(*entry).until) {
 				return nil, apierror.Unavailable(time.Second)
@@ -59,18 +72,26 @@ func (m *memory) Begin(ctx context.Context, id, request string, lease time.Time)
 		}
 		m.remove(oldest)
 	}
-	m.entries[id] = m.running.PushBack(&entry{id: id, request: request, until: lease})
+	m.add(&m.running, &entry{id: id, request: request, until: lease})
 	return nil, nil
 }
 
-// remove takes an entry out of whichever list it is in.
+// add puts an entry at the end of a list.
+func (m *memory) add(to *list.List, e *entry) {
+	e.in = to
+	m.entries[e.id] = to.PushBack(e)
+	if to == &m.large {
+		m.size += len(e.answer)
+	}
+}
+
+// remove takes an entry out of the list that it is in.
 func (m *memory) remove(at *list.Element) {
 	e := at.Value.(*entry)
 	delete(m.entries, e.id)
-	if e.answer != nil {
-		m.kept.Remove(at)
-	} else {
-		m.running.Remove(at)
+	e.in.Remove(at)
+	if e.in == &m.large {
+		m.size -= len(e.answer)
 	}
 }
 
@@ -83,8 +104,14 @@ func (m *memory) Finish(_ context.Context, id string, lease time.Time, answer []
 	}
 	e := at.Value.(*entry)
 	m.remove(at)
-	e.answer, e.until = answer, until
-	m.entries[id] = m.kept.PushBack(e)
+	if e.answer, e.until = answer, until; len(answer) <= largeAnswer {
+		m.add(&m.kept, e)
+		return nil
+	}
+	m.add(&m.large, e)
+	for m.size > maxLarge && m.large.Len() > 1 {
+		m.remove(m.large.Front())
+	}
 	return nil
 }
 
@@ -100,7 +127,7 @@ func (m *memory) Release(_ context.Context, id string, lease time.Time) error {
 // claim returns the claim with the lease, or nil where somebody else has the id.
 func (m *memory) claim(id string, lease time.Time) *list.Element {
 	at := m.entries[id]
-	if at == nil || at.Value.(*entry).answer != nil || !at.Value.(*entry).until.Equal(lease) {
+	if at == nil || at.Value.(*entry).in != &m.running || !at.Value.(*entry).until.Equal(lease) {
 		return nil
 	}
 	return at
