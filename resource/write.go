@@ -169,8 +169,11 @@ func (res *Resource[Row, Input]) changed(ctx context.Context, old Row, members [
 		return old, nil
 	}
 	at := now()
-	if created := *res.created.Time(current); at.Before(created) {
-		at = created // the clock was set back
+	// The clock was set back, or that of another process is ahead.
+	for _, before := range []*time.Time{res.created.Time(current), res.updated.Time(current)} {
+		if at.Before(*before) {
+			at = *before
+		}
 	}
 	*res.updated.Time(to) = at
 	return row, nil
