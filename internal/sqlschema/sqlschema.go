@@ -20,7 +20,7 @@ type Tables struct {
 	Dialect string // SQLite or Postgres
 
 	// Prefix begins the names of the tables: a lower-case letter or an
-	// underscore, then digits too. The table that keeps the version is
+	// underscore, then digits too, 39 at most. The table that keeps the version is
 	// Prefix + "schema".
 	Prefix string
 
@@ -30,10 +30,17 @@ type Tables struct {
 	Migrations [][]string
 }
 
+// maxPrefix leaves room for the longest name, of 24 letters: PostgreSQL cuts off
+// what is behind 63, and two names would be one.
+const maxPrefix = 39
+
 // Check returns what is wrong with the dialect or the prefix.
 func (t Tables) Check() error {
 	if t.Dialect != SQLite && t.Dialect != Postgres {
 		return fmt.Errorf("dialect %q is neither %s nor %s", t.Dialect, SQLite, Postgres)
+	}
+	if len(t.Prefix) > maxPrefix {
+		return fmt.Errorf("prefix %q has more than %d letters", t.Prefix, maxPrefix)
 	}
 	for i, c := range []byte(t.Prefix) {
 		if c != '_' && (c < 'a' || c > 'z') && (i == 0 || c < '0' || c > '9') {

@@ -21,6 +21,8 @@ func TestCheck(t *testing.T) {
 		"another dialect":            {sqlschema.Tables{Dialect: "mysql", Prefix: "ou_"}, "dialect"},
 		"a digit first":              {sqlschema.Tables{Dialect: "sqlite", Prefix: "1_"}, "prefix"},
 		"capitals":                   {sqlschema.Tables{Dialect: "sqlite", Prefix: "Ou_"}, "prefix"},
+		"as long as may be":          {sqlschema.Tables{Dialect: "postgres", Prefix: strings.Repeat("a", 39)}, ""},
+		"too long for PostgreSQL":    {sqlschema.Tables{Dialect: "postgres", Prefix: strings.Repeat("a", 40)}, "prefix"},
 		"what would end a statement": {sqlschema.Tables{Dialect: "sqlite", Prefix: "a;drop table b"}, "prefix"},
 	}
 	for name, tt := range tests {

@@ -22,7 +22,7 @@ type Options struct {
 	Dialect string // "sqlite" or "postgres"; required
 
 	// Prefix begins the names of the tables and indexes: a lower-case letter,
-	// then lower-case letters, digits and underscores. If empty, ou_.
+	// then lower-case letters, digits and underscores, 39 at most. If empty, ou_.
 	Prefix string
 
 	// Channel is a channel of PostgreSQL on which the store tells of what it

@@ -45,7 +45,7 @@ type Options struct {
 	Dialect string
 
 	// Prefix begins the names of the tables: lower-case letters, digits and
-	// underscores, not a digit first. If empty, idempotency_.
+	// underscores, 39 at most, not a digit first. If empty, idempotency_.
 	Prefix string
 }
 
