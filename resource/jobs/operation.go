@@ -19,7 +19,8 @@ import (
 type Operation struct {
 	// Name is what jobs remember the operation by. It has at most 100 letters,
 	// digits, dots, dashes and underscores. One that changes leaves the jobs
-	// behind that were accepted under the old one.
+	// behind that were accepted under the old one: they count as waiting until
+	// they are canceled, or a process has an operation of the name again.
 	Name string
 
 	// Accept reads the request and returns the input, or the error to answer

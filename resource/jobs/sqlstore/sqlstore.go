@@ -19,6 +19,10 @@
 // have to agree to within a sixth of the lease; work has to heed its context. A
 // job that was taken over begins anew: what it does has to bear being done again.
 //
+// The bounds of [jobs.Options] are counted when a job is added. On PostgreSQL jobs
+// that are added at the same moment do not see each other: with n connections a
+// bound may be passed by n-1.
+//
 // # What is in the table
 //
 // Subjects, inputs as [jobs.Operation] has accepted them, until the job has ended,
@@ -50,7 +54,7 @@ type Options struct {
 	Dialect string
 
 	// Prefix begins the names of the tables: lower-case letters, digits and
-	// underscores, not a digit first. If empty, jobs_.
+	// underscores, 39 at most, not a digit first. If empty, jobs_.
 	Prefix string
 }
 
