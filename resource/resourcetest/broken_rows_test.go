@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/resource"
 )
 
@@ -57,6 +58,16 @@ var brokenRows = map[string]func(memory) broken{
 	},
 	"adds a row over another with its id": func(m memory) broken {
 		return broken{memory: m, create: func(ctx context.Context, scope resource.Scope, r row) (row, error) {
+			_ = m.Delete(ctx, resource.Everything(), r.ID, func(row) error { return nil })
+			return m.Create(ctx, scope, r)
+		}}
+	},
+	"looks for the id, and then adds the row": func(m memory) broken {
+		return broken{memory: m, create: func(ctx context.Context, scope resource.Scope, r row) (row, error) {
+			if _, err := m.Get(ctx, resource.Everything(), r.ID); err == nil {
+				return r, apierror.Conflict("id", "unique", "ID is taken")
+			}
+			<-time.After(time.Millisecond)
 			_ = m.Delete(ctx, resource.Everything(), r.ID, func(row) error { return nil })
 			return m.Create(ctx, scope, r)
 		}}

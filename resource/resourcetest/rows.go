@@ -86,6 +86,25 @@ func (s suite[Row]) taken(t *testing.T, store resource.Store[Row]) {
 		t.Errorf("Create with an id that is taken: error = %v, want a 409", err)
 	}
 	s.wantRow(t, store, Scope("a"), id(1), row)
+
+	// Of many at once one gets it.
+	got := make(chan Row, 8)
+	var wg sync.WaitGroup
+	for n := range cap(got) {
+		wg.Go(func() {
+			row, err := store.Create(t.Context(), Scope("a"), s.opts.Row(id(2), "a", n))
+			if e, ok := errors.AsType[*apierror.Error](err); err != nil && (!ok || e.Status != http.StatusConflict) {
+				t.Errorf("Create with an id that others ask for: error = %v, want a 409", err)
+			} else if err == nil {
+				got <- row
+			}
+		})
+	}
+	wg.Wait()
+	if len(got) != 1 {
+		t.Fatalf("%d of %d creates with one id got it", len(got), cap(got))
+	}
+	s.wantRow(t, store, Scope("a"), id(2), <-got)
 }
 
 func (s suite[Row]) atomic(t *testing.T, store resource.Store[Row]) {
