@@ -88,7 +88,13 @@ func (t Tables) Migrate(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
-	tx, err := db.BeginTx(ctx, nil)
+	var opts *sql.TxOptions
+	if t.Dialect == Postgres {
+		// What others have done before they give the lock away has to be seen,
+		// whatever level transactions have by default.
+		opts = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	tx, err := db.BeginTx(ctx, opts)
 	if err != nil {
 		return err
 	}
