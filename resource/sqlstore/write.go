@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"time"
@@ -101,8 +102,12 @@ func (s *Store[Row]) lock() string {
 	return ""
 }
 
-// attempts is how often a transaction is tried that others got in the way of.
-const attempts = 3
+// A transaction that others got in the way of is tried again: at least so often,
+// and for so long.
+const (
+	attempts = 3
+	patience = time.Second
+)
 
 // atomically runs f in a transaction that no other writer of what f reads comes
 // between.
@@ -110,14 +115,19 @@ func (s *Store[Row]) atomically(ctx context.Context, f func(querier) error) erro
 	if s.opts.Dialect == sqlite {
 		return s.immediately(ctx, f)
 	}
-	var err error
-	for range attempts {
-		err = s.transact(ctx, f)
-		if !sqlerr.Retryable(err) {
-			break
+	start := time.Now()
+	for n := 1; ; n++ {
+		err := s.transact(ctx, f)
+		if !sqlerr.Retryable(err) || n >= attempts && time.Since(start) >= patience {
+			return err
+		}
+		// By chance, so that those who were in each other's way are not again.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rand.N(time.Millisecond << min(n, 6))):
 		}
 	}
-	return err
 }
 
 func (s *Store[Row]) transact(ctx context.Context, f func(querier) error) error {
