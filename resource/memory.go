@@ -13,9 +13,11 @@ import (
 )
 
 // NewMemory returns a store that keeps its rows in memory, for tests, examples
-// and small sets. Times are kept in microseconds. The unitField is the JSON name of the field with the row's
-// unit (org_unit), or "" for rows of an unscoped resource. It fails only if Row
-// lacks that field or the id.
+// and small sets. Times are kept in microseconds. Rows are handed out as they are
+// kept: a hook that changes what a slice, a map or a pointer leads to changes it
+// for all, and has to make a copy first. The unitField is the JSON name of the
+// field with the row's unit (org_unit), or "" for rows of an unscoped resource. It
+// fails only if Row lacks that field or the id.
 func NewMemory[Row any](unitField string) (Store[Row], error) {
 	t := reflect.TypeFor[Row]()
 	fields, err := rowtype.Fields(t)
