@@ -60,7 +60,9 @@ func (h *held) serve() {
 	defer func() {
 		h.cancel()
 		h.mu.Lock()
-		delete(h.durable.held, h.job.ID)
+		if h.durable.held[h.job.ID] == h { // and not another claim of this process
+			delete(h.durable.held, h.job.ID)
+		}
 		h.mu.Unlock()
 	}()
 	switch before := outcomeFrom(h.job.Members); {

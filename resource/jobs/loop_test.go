@@ -112,3 +112,50 @@ func TestACanceledJobDoesNotWaitForItsNextAttempt(t *testing.T) {
 		}
 	})
 }
+
+// A process may take over its own job, whose claim it has lost, while the work that
+// it began first still goes on. The end of that work is not the end of the other.
+func TestAProcessThatTakesOverItsOwnJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		runner := newRunner(t, jobs.Options{Store: store, Workers: 2, Lease: time.Minute})
+		runs := 0
+		gate, canceled := make(chan struct{}), make(chan struct{})
+		location := begin(t, operate(t, runner, jobs.Operation{Run: func(ctx context.Context, _ string, _ []byte) (any, error) {
+			if runs++; runs == 1 {
+				<-gate // whatever its context says
+				return nil, nil
+			}
+			select {
+			case <-ctx.Done():
+				close(canceled)
+			case <-time.After(time.Hour):
+			}
+			return nil, ctx.Err()
+		}}), "")
+		time.Sleep(time.Second)
+		store.setFail(func(string) error { return errDown })
+		time.Sleep(2 * time.Minute)
+		store.setFail(nil)
+		time.Sleep(2 * time.Second)
+		if got, want := withoutTimes(t, runner, location), `"running","attempts":2}`; got != want {
+			t.Fatalf("the job is %s, want %s", got, want)
+		}
+		close(gate)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := runner.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close = %v, want context.DeadlineExceeded", err)
+		}
+		select {
+		case <-canceled:
+		default:
+			t.Error("Close has not canceled the work that still ran")
+		}
+		if got, want := withoutTimes(t, runner, location), `"queued"}`; got != want {
+			t.Errorf("the job is %s, want %s for another process", got, want)
+		}
+	})
+}
