@@ -88,7 +88,7 @@ func postgres(state string, err error) failure {
 
 var stateKinds = map[string]kind{
 	"23505": unique, "23503": foreignKey, "23001": foreignKey, "23P01": exclusion, "23514": check, "23502": notNull,
-	"22001": tooLarge, "22003": tooLarge,
+	"22001": tooLarge, "22003": tooLarge, "54000": tooLarge,
 	"22P02": malformed, "22P05": malformed, "22007": malformed, "22008": malformed, "22021": malformed,
 	"40001": conflicted, "40P01": conflicted, "55P03": conflicted,
 	"57014": down, "25006": down, "57P01": down, "57P02": down, "57P03": down, "57P05": down,

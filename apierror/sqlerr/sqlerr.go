@@ -15,7 +15,7 @@
 //	                         exclusion    an exclusion constraint, such as overlapping periods
 //	422 validation_failed    check        a CHECK constraint
 //	                         required     a NOT NULL constraint
-//	                         max          a text too long or a number too large for its column
+//	                         max          a text too long, or a number too large, for its column or index
 //	                         format       a text that the column's type cannot read
 //	503 service_unavailable  with Retry-After: serialization failures, deadlocks, lock and
 //	                         statement timeouts, and a server that is down, full or read-only

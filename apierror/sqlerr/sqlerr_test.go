@@ -183,6 +183,7 @@ func TestOptions(t *testing.T) {
 		"a key of MySQL":           {&MySQLError{Number: 1062, Message: "Duplicate entry 'a' for key 'users.users_email'"}, "contact.email"},
 		"a key of MySQL 5":         {&MySQLError{Number: 1062, Message: "Duplicate entry 'a' for key 'users_email'"}, "contact.email"},
 		"a value that looks so":    {&MySQLError{Number: 1062, Message: "Duplicate entry 'x' for key 'users_email' for key 'other'"}, ""},
+		"an index that is full":    {&PgError{Code: "54000", ConstraintName: "value_check"}, "value"},
 		"a constraint":             {&PgError{Code: "23514", ConstraintName: "value_check"}, "value"},
 		"a name that needs quotes": {&PgError{Code: "23505", ConstraintName: "users_e-mail_key"}, "e-mail"},
 		"an index of expressions":  {&modernc{"constraint failed: UNIQUE constraint failed: index 'users_e-mail_key' (2067)", 2067}, "e-mail"},
