@@ -224,6 +224,31 @@ func TestResourceUniqueFields(t *testing.T) {
 	}
 }
 
+// TestResourceTextThatNoIndexHolds: PostgreSQL has a bound for what is in an index.
+func TestResourceTextThatNoIndexHolds(t *testing.T) {
+	t.Parallel()
+	for dialect, open := range databases {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			things := serveThings(t, newThings(t, open(t), sqlstore.Options{Dialect: dialect, Table: "things", Unit: "org_unit", Unique: []string{"order"}}), "a")
+			for _, size := range []int{2000, 5000, 50_000} {
+				text := make([]byte, size) // that cannot be compressed
+				for i := range text {
+					text[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"[rand.IntN(64)]
+				}
+				want := 201
+				if dialect == "postgres" && size > 2700 {
+					want = 422
+				}
+				rec := send(things, "POST", "/things", `{"name":"x","order":"`+string(text)+`"}`)
+				if rec.Code != want || want == 422 && !strings.Contains(rec.Body.String(), `"code":"max"`) {
+					t.Errorf("POST of %d bytes = %d %.300s, want %d", size, rec.Code, rec.Body, want)
+				}
+			}
+		})
+	}
+}
+
 func TestResourceConcurrentPatches(t *testing.T) {
 	t.Parallel()
 	for dialect, open := range databases {
