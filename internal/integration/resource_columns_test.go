@@ -246,3 +246,46 @@ func TestResourceIDsThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// TestResourceColumnsThatAreNarrow: a program may have an integer for what fits. A
+// filter asks for what does not, too.
+func TestResourceColumnsThatAreNarrow(t *testing.T) {
+	t.Parallel()
+	type person struct {
+		ID    string `json:"id"`
+		Age   int16  `json:"age"`
+		Count *int32 `json:"count"`
+		Rank  uint8  `json:"rank"`
+	}
+	for dialect, open := range databases {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			mustExec(t, db, dialect, "CREATE TABLE people (id text PRIMARY KEY, age smallint NOT NULL, count integer, rank numeric NOT NULL)")
+			store, err := sqlstore.New[person](db, sqlstore.Options{Dialect: dialect, Table: "people"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Insert(t.Context(), db, person{"1", 7, new(int32(math.MaxInt32)), 9}); err != nil {
+				t.Fatal(err)
+			}
+			for _, field := range []string{"age", "count", "rank"} {
+				for op, want := range map[string]int{"<": 1, "<=": 1, "!=": 1, "=": 0, ">": 0, "~=": 0} {
+					var value any = int64(math.MaxInt64)
+					if field == "rank" {
+						value = uint64(math.MaxUint64)
+					}
+					if op == "~=" {
+						value = []any{value}
+					}
+					_, total, err := store.List(t.Context(), resource.Everything(), resource.Query{
+						Filter: []resource.Condition{{Field: field, Op: op, Value: value}}, Sort: []resource.Order{{Field: "id"}}, Limit: 10,
+					})
+					if err != nil || total != want {
+						t.Errorf("%s%s%v: total = %d, %v, want %d", field, op, value, total, err, want)
+					}
+				}
+			}
+		})
+	}
+}

@@ -15,7 +15,7 @@ func (s *Store[Row]) oneOf(w *where, f *rowtype.Field, value any) bool {
 	}
 	marks := make([]string, len(values))
 	for i, v := range values {
-		marks[i] = s.bind(w, s.arg(v))
+		marks[i] = s.bindTo(w, f, v)
 	}
 	w.text.WriteString(" AND " + s.column(f.Name) + " IN (" + strings.Join(marks, ", ") + ")")
 	return true

@@ -45,6 +45,16 @@ func (s *Store[Row]) bind(w *where, value any) string {
 	return s.placeholder(len(w.args))
 }
 
+// bindTo appends a value that the field is compared with. A program's own column
+// may be narrower than those of Schema, and the value too large for it.
+func (s *Store[Row]) bindTo(w *where, f *rowtype.Field, value any) string {
+	mark := s.bind(w, s.arg(value))
+	if s.opts.Dialect == postgres && (f.Kind == rowtype.Int || f.Kind == rowtype.Uint) {
+		mark += "::bigint"
+	}
+	return mark
+}
+
 // List returns a page of the rows in scope. They are counted only where the page
 // itself does not tell how many there are.
 func (s *Store[Row]) List(ctx context.Context, scope resource.Scope, q resource.Query) ([]Row, int, error) {
@@ -152,7 +162,7 @@ func (s *Store[Row]) compare(w *where, c resource.Condition) (bool, error) {
 	default:
 		return false, fmt.Errorf("sqlstore: List: there is no operator %s", op)
 	}
-	w.text.WriteString(" AND " + s.column(f.Name) + " " + op + " " + s.bind(w, s.arg(c.Value)))
+	w.text.WriteString(" AND " + s.column(f.Name) + " " + op + " " + s.bindTo(w, f, c.Value))
 	return true, nil
 }
 
