@@ -27,7 +27,7 @@ type (
 		Flags   *flag          `json:"$1"`
 		Level   level          `json:"?"`
 		Levels  *level         `json:"a;--b"`
-		Word    word           `json:"a'b"`
+		Word    word           `json:"~a.b@"`
 		Words   *word          `json:"%s"`
 		Share   share          `json:"é"`
 		Any     any            `json:"e-mail"`

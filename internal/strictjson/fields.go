@@ -81,7 +81,7 @@ func readField(sf reflect.StructField) (f found, inner reflect.Type, ok bool) {
 		return found{}, nil, false
 	}
 	name, options, _ := strings.Cut(tag, ",")
-	if !validName(name) {
+	if !ValidName(name) {
 		name = ""
 	}
 	if name == "" && sf.Anonymous && t.Kind() == reflect.Struct {
@@ -97,8 +97,8 @@ func readField(sf reflect.StructField) (f found, inner reflect.Type, ok bool) {
 	return f, nil, true
 }
 
-// validName mirrors which names in a tag encoding/json honours.
-func validName(name string) bool {
+// ValidName mirrors which names in a tag encoding/json honours.
+func ValidName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	})

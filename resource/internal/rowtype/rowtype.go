@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/tenetkit/tenet/internal/strictjson"
 )
 
 // A Kind says how a member's values are stored and compared.
@@ -84,6 +86,8 @@ func collect(fields []Field, t reflect.Type, prefix []int, offset uintptr) ([]Fi
 		}
 		if name == "" {
 			name = sf.Name
+		} else if !strictjson.ValidName(name) {
+			return nil, fmt.Errorf("field %s: encoding/json ignores the name %q in its tag", sf.Name, name)
 		}
 		for option := range strings.SplitSeq(options, ",") {
 			if option == "string" {

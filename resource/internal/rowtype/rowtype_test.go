@@ -3,6 +3,7 @@ package rowtype_test
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,19 @@ func TestFields(t *testing.T) {
 	} {
 		if f := rowtype.Find(fields, name); f == nil || f.Kind != want {
 			t.Errorf("field %s = %+v, want kind %d", name, f, want)
+		}
+	}
+}
+
+// A name that encoding/json ignores would be one in the declaration and another on
+// the wire.
+func TestFieldsRefusesNamesThatJSONIgnores(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a'b", `a\\b`, "a`b", `a\"b`} {
+		field := reflect.StructField{Name: "Field", Type: reflect.TypeFor[string](), Tag: reflect.StructTag(`json:"` + name + `"`)}
+		fields, err := rowtype.Fields(reflect.StructOf([]reflect.StructField{field}))
+		if err == nil || !strings.HasPrefix(err.Error(), "field Field: encoding/json ignores the name") {
+			t.Errorf("Fields with the tag %s = %v, %v, want an error that names the field", field.Tag, fields, err)
 		}
 	}
 }
