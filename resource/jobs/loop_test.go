@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,10 @@ func TestFinishedJobsGoWhileOthersWait(t *testing.T) {
 		if rec := send(runner.Handler(), "GET", first, "ada"); rec.Code != 404 {
 			t.Errorf("GET of a job that has ended five minutes ago, and is kept for one = %d %s, want 404", rec.Code, rec.Body)
 		}
-		if got := len(store.jobs); got > 45 {
+		store.mu.Lock()
+		got := len(store.jobs)
+		store.mu.Unlock()
+		if got > 45 {
 			t.Errorf("%d jobs are kept, of 60 that were added and about 20 that are older than a minute", got)
 		}
 		closing(t, runner)
@@ -52,9 +56,9 @@ func TestCloseBeginsNoJob(t *testing.T) {
 	for range 20 { // what is ready at the same time is taken by chance
 		synctest.Test(t, func(t *testing.T) {
 			runner := newRunner(t, jobs.Options{Store: sluggish{newFakeStore()}, Workers: 10})
-			began := 0
+			var began atomic.Int32
 			h := operate(t, runner, jobs.Operation{Run: func(context.Context, string, []byte) (any, error) {
-				began++
+				began.Add(1)
 				return nil, nil
 			}})
 			for range 10 {
@@ -64,8 +68,8 @@ func TestCloseBeginsNoJob(t *testing.T) {
 			if err := runner.Close(t.Context()); err != nil {
 				t.Errorf("Close: %v", err)
 			}
-			if began > 1 {
-				t.Errorf("%d jobs were begun behind Close", began)
+			if n := began.Load(); n > 1 {
+				t.Errorf("%d jobs were begun behind Close", n)
 			}
 		})
 	}
@@ -120,10 +124,10 @@ func TestAProcessThatTakesOverItsOwnJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
 		runner := newRunner(t, jobs.Options{Store: store, Workers: 2, Lease: time.Minute})
-		runs := 0
+		var runs atomic.Int32
 		gate, canceled := make(chan struct{}), make(chan struct{})
 		location := begin(t, operate(t, runner, jobs.Operation{Run: func(ctx context.Context, _ string, _ []byte) (any, error) {
-			if runs++; runs == 1 {
+			if runs.Add(1) == 1 {
 				<-gate // whatever its context says
 				return nil, nil
 			}
