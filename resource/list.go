@@ -65,18 +65,22 @@ func splitList(s string) ([]string, error) {
 	for {
 		var value string
 		if strings.HasPrefix(s, `"`) {
+			// Collected piece by piece: a value may be nothing but quotes.
+			var b strings.Builder
 			s = s[1:]
 			for {
 				quoted, rest, ok := strings.Cut(s, `"`)
 				if !ok {
 					return nil, errQuotes
 				}
-				value += quoted
+				b.WriteString(quoted)
 				if s = rest; !strings.HasPrefix(s, `"`) {
 					break
 				}
-				value, s = value+`"`, s[1:]
+				b.WriteByte('"')
+				s = s[1:]
 			}
+			value = b.String()
 			if s != "" && s[0] != ',' {
 				return nil, errQuotes
 			}
