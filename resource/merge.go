@@ -82,14 +82,18 @@ func mergeJSON(target, patch []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
+	places := make(map[string]int, len(old))
+	for i, m := range old {
+		places[string(m.Name)] = i
+	}
 	for _, change := range changes {
-		at := slices.IndexFunc(old, func(m strictjson.Member) bool { return bytes.Equal(m.Name, change.Name) })
+		at, ok := places[string(change.Name)]
 		switch {
 		case string(change.Value) == "null":
-			if at >= 0 {
-				old = slices.Delete(old, at, at+1)
+			if ok {
+				old[at].Value = nil // taken away below, all at once
 			}
-		case at >= 0:
+		case ok:
 			if old[at].Value, err = mergeJSON(old[at].Value, change.Value); err != nil {
 				return nil, err
 			}
@@ -101,6 +105,7 @@ func mergeJSON(target, patch []byte) ([]byte, error) {
 			old = append(old, strictjson.Member{Name: change.Name, Value: value})
 		}
 	}
+	old = slices.DeleteFunc(old, func(m strictjson.Member) bool { return m.Value == nil })
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for i, m := range old {
