@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-playground/validator/v10"
+
 	"github.com/tenetkit/tenet/resource"
 )
 
@@ -65,6 +67,18 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		base
 		Tags []string `json:"tags"`
 		Name string   `json:"name"`
+	}
+	type leadAny struct {
+		base
+		Any  any   `json:"any"`
+		List []any `json:"list"`
+	}
+	type deep struct {
+		Codes map[string]int `json:"codes" validate:"max=3,dive,keys,email,len=many,endkeys,min=1"`
+	}
+	type leadDeep struct {
+		base
+		Deep map[string][]deep `json:"deep"`
 	}
 	tests := map[string]struct {
 		new  func() error
@@ -135,6 +149,31 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 				Name string `json:"name" validate:"omitempty,max=many"`
 			}]("/leads", store, scoped), `field Name: the rules "omitempty,max=many":`,
 		},
+		"a rule that cannot run behind another": {
+			try[Lead, struct {
+				Name string `json:"name" validate:"required,email,len=many"`
+			}]("/leads", store, scoped), `field Name: the rules "required,email,len=many":`,
+		},
+		"one of several that cannot run": {
+			try[Lead, struct {
+				Name string `json:"name" validate:"startswith=a,email|len=many"`
+			}]("/leads", store, scoped), `field Name: the rules "startswith=a,email|len=many":`,
+		},
+		"one that cannot run far inside": {
+			try[leadDeep, struct {
+				Deep map[string][]deep `json:"deep" validate:"dive,keys,alpha,endkeys,dive"`
+			}]("/leads", memory[leadDeep](t), scoped), `field Codes: the rules "max=3,dive,keys,email,len=many,endkeys,min=1":`,
+		},
+		"a rule that cannot run on all that JSON has": {
+			try[leadAny, struct {
+				Any any `json:"any" validate:"omitempty,min=2"`
+			}]("/leads", memory[leadAny](t), scoped), `field Any: the rules "omitempty,min=2": Bad field type bool`,
+		},
+		"nor on all in a list": {
+			try[leadAny, struct {
+				List []any `json:"list" validate:"dive,oneof=a b"`
+			}]("/leads", memory[leadAny](t), scoped), `field List: the rules "dive,oneof=a b": Bad field type`,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -144,6 +183,39 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 				t.Errorf("New: error = %v, want one with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestRulesThatRunAreNotRefused has what looks odd when it is tried by itself.
+func TestRulesThatRunAreNotRefused(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		SKU  string `json:"sku" validate:"required,uppercase|numeric"`
+		More *inner `json:"more"`
+	}
+	type fields struct {
+		Any   any              `json:"any" validate:"required"`
+		Kind  string           `json:"kind" validate:"omitempty,oneof='a b' c"`
+		Until *time.Time       `json:"until" validate:"omitempty,gtfield=From"`
+		From  time.Time        `json:"from" validate:"required_with=Until"`
+		Note  *string          `json:"note" validate:"required_if=Kind c,omitempty,max=3"`
+		Map   map[string]inner `json:"map" validate:"omitempty,max=2,dive,keys,alpha,endkeys"`
+		List  []inner          `json:"list" validate:"unique=SKU,dive"`
+		Grid  [][]int          `json:"grid" validate:"dive,max=3,dive,required,lte=5"`
+		Flat  inner            `json:"flat" validate:"structonly"`
+		Skip  string           `json:"skip" validate:"-"`
+		Own   string           `json:"own" validate:"omitempty,len=5,fifth"`
+		Price float64          `json:"price" validate:"required,gte=0,ltefield=Limit"`
+		Limit float64          `json:"limit" validate:"excluded_without=Price"`
+	}
+	type row struct {
+		base
+		fields
+	}
+	fifth := func(fl validator.FieldLevel) bool { return fl.Field().String()[4] == 'e' }
+	opts := resource.Options{Scope: scopeOf, Rules: func(v *validator.Validate) error { return v.RegisterValidation("fifth", fifth) }}
+	if err := try[row, fields]("/rows", memory[row](t), opts)(); err != nil {
+		t.Errorf("New: %v", err)
 	}
 }
 
