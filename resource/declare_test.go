@@ -63,6 +63,14 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		base
 		Do func() `json:"do"`
 	}
+	type leadDeepFunc struct {
+		base
+		Hooks []struct{ On func() } `json:"hooks"`
+	}
+	type leadGrid struct {
+		base
+		Grid *map[[2]int]string `json:"grid"`
+	}
 	type leadTags struct {
 		base
 		Tags []string `json:"tags"`
@@ -122,6 +130,12 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		"a name twice":            {try[leadTwice, LeadInput]("/leads", memoryless[leadTwice]{}, scoped), `field Org: the name "org_unit" is also that of field OrgUnit`},
 		"a number in quotes":      {try[leadQuoted, LeadInput]("/leads", memoryless[leadQuoted]{}, scoped), `field Value: the JSON option "string" is not supported`},
 		"a func":                  {try[leadFunc, LeadInput]("/leads", memoryless[leadFunc]{}, scoped), "field Do: a func() has no JSON form"},
+		"a func inside": {
+			try[leadDeepFunc, LeadInput]("/leads", memoryless[leadDeepFunc]{}, scoped), "field Hooks: On: a func() has no JSON form",
+		},
+		"a map by what is no name": {
+			try[leadGrid, LeadInput]("/leads", memoryless[leadGrid]{}, scoped), "field Grid: a map[[2]int]string has no JSON form, because of its keys",
+		},
 		"a row that encodes":      {try[selfMade, LeadInput]("/leads", memoryless[selfMade]{}, scoped), "encodes or decodes itself"},
 		"an input without fields": {try[Lead, struct{}]("/leads", store, scoped), "it has no fields"},
 		"an input that is no row": {

@@ -95,6 +95,9 @@ func collect(fields []Field, t reflect.Type, prefix []int, offset uintptr) ([]Fi
 			}
 		}
 		kind, nullable, err := kindOf(sf.Type)
+		if err == nil {
+			err = encodes(sf.Type, map[reflect.Type]bool{})
+		}
 		if err != nil {
 			return nil, fmt.Errorf("field %s: %w", sf.Name, err)
 		}
@@ -147,10 +150,40 @@ func kindOf(t reflect.Type) (kind Kind, nullable bool, err error) {
 		return Uint, nullable, nil
 	case reflect.Float32, reflect.Float64:
 		return Float, nullable, nil
-	case reflect.Func, reflect.Chan, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
-		return JSON, nullable, fmt.Errorf("a %v has no JSON form", t)
 	}
 	return JSON, nullable, nil
+}
+
+// encodes returns an error if encoding/json has no form for something within t,
+// which it would say for every row that is read.
+func encodes(t reflect.Type, seen map[reflect.Type]bool) error {
+	if seen[t] || t == timeType || Custom(t) {
+		return nil
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Func, reflect.Chan, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
+		return fmt.Errorf("a %v has no JSON form", t)
+	case reflect.Map:
+		switch key := t.Key(); {
+		case key.Kind() == reflect.String, key.Kind() >= reflect.Int && key.Kind() <= reflect.Uintptr, key.Implements(textMarshaler):
+		default:
+			return fmt.Errorf("a %v has no JSON form, because of its keys", t)
+		}
+		return encodes(t.Elem(), seen)
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return encodes(t.Elem(), seen)
+	case reflect.Struct:
+		for sf := range t.Fields() {
+			if sf.Tag.Get("json") == "-" || !sf.IsExported() && !sf.Anonymous {
+				continue
+			}
+			if err := encodes(sf.Type, seen); err != nil {
+				return fmt.Errorf("%s: %w", sf.Name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // Find returns the field with the JSON name, or nil.
