@@ -2,6 +2,7 @@ package resource
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -36,6 +37,11 @@ type declaration struct {
 	filters map[string]*rowtype.Field
 	sorts   map[string]*rowtype.Field
 	docs    []Field
+}
+
+// ownRules are what tags cannot say.
+type ownRules interface {
+	Validate(ctx context.Context) error
 }
 
 // inputField is a field of the input type and its place in the row.
@@ -130,6 +136,12 @@ func (d *declaration) matchInput(row, input reflect.Type) error {
 	}
 	if len(fields) == 0 {
 		return errors.New("it has no fields")
+	}
+	sample := reflect.New(input)
+	if _, ok := sample.Interface().(ownRules); !ok {
+		if m := sample.MethodByName("Validate"); m.IsValid() {
+			return fmt.Errorf("its method Validate is a %v and must be a func(context.Context) error", m.Type())
+		}
 	}
 	for _, f := range fields {
 		to := rowtype.Find(d.rowFields, f.Name)

@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -26,6 +27,16 @@ type base struct {
 type selfMade struct{ Name string }
 
 func (selfMade) MarshalJSON() ([]byte, error) { return []byte(`{}`), nil }
+
+type validatesAlone struct {
+	Name string `json:"name"`
+}
+
+func (validatesAlone) Validate() error { return nil }
+
+type slip struct{ memoryless[Lead] }
+
+func (slip) Create(context.Context, resource.Scope, *Lead) error { return nil }
 
 func TestBadDeclarationsAreRefused(t *testing.T) {
 	t.Parallel()
@@ -152,6 +163,15 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 			try[Lead, struct {
 				OrgUnit string `json:"org_unit"`
 			}]("/leads", store, scoped), `field OrgUnit: "org_unit" is filled by the server and cannot be an input`,
+		},
+		"rules of its own that take no context": {
+			try[Lead, validatesAlone]("/leads", store, scoped),
+			"its method Validate is a func() error and must be a func(context.Context) error",
+		},
+		"a hook with a slip": {
+			try[Lead, LeadInput]("/leads", slip{memoryless[Lead]{}}, scoped),
+			"the method Create of the store resource_test.slip is a func(context.Context, resource.Scope, *resource_test.Lead) error and must be a " +
+				"func(context.Context, resource.Scope, resource_test.Lead) (resource_test.Lead, error)",
 		},
 		"an unknown rule": {
 			try[Lead, struct {

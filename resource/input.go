@@ -137,7 +137,7 @@ func (d *declaration) validate(ctx context.Context, input reflect.Value, fails f
 		}
 	}
 	if len(fails) == 0 {
-		if own, ok := input.Addr().Interface().(interface{ Validate(context.Context) error }); ok {
+		if own, ok := input.Addr().Interface().(ownRules); ok {
 			return own.Validate(ctx)
 		}
 		return nil

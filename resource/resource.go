@@ -105,6 +105,7 @@
 package resource
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -139,7 +140,8 @@ type Resource[Row, Input any] struct {
 
 // New returns the resource at path, which is the path that clients see (for
 // Location). The store implements [Lister], [Getter], [Creator], [Updater],
-// [Deleter] or some of them. A declaration that cannot work is refused with an
+// [Deleter] or some of them; a method with such a name and another signature is
+// refused, as a slip. A declaration that cannot work is refused with an
 // error that names the field.
 func New[Row, Input any](path string, store any, opts Options) (*Resource[Row, Input], error) {
 	res := &Resource[Row, Input]{opts: opts, path: path, maxBody: opts.MaxBody}
@@ -166,6 +168,9 @@ func New[Row, Input any](path string, store any, opts Options) (*Resource[Row, I
 	res.bind(store)
 	if len(res.allow) == 0 && len(res.allowRow) == 0 {
 		return nil, fmt.Errorf("resource: New: %s: the store %T implements no operation on %v", path, store, reflect.TypeFor[Row]())
+	}
+	if err := checkMethods[Row](store); err != nil {
+		return nil, fmt.Errorf("resource: New: %s: %w", path, err)
 	}
 	return res, nil
 }
@@ -203,6 +208,29 @@ func (res *Resource[Row, Input]) check(store any) error {
 		}
 		if got := s.UnitField(); got != want {
 			return fmt.Errorf("the store's unit field is %q and the resource's %q", got, want)
+		}
+	}
+	return nil
+}
+
+// checkMethods refuses a method that only looks like an operation: a hook with a slip
+// in its signature hides that of the store that it embeds, and turns it into a 405.
+func checkMethods[Row any](store any) error {
+	// Names that are constants let the linker go on leaving out what nobody calls.
+	v := reflect.ValueOf(store)
+	for _, method := range []struct {
+		name      string
+		got       reflect.Value
+		operation reflect.Type
+	}{
+		{"List", v.MethodByName("List"), reflect.TypeFor[func(context.Context, Scope, Query) ([]Row, int, error)]()},
+		{"Get", v.MethodByName("Get"), reflect.TypeFor[func(context.Context, Scope, string) (Row, error)]()},
+		{"Create", v.MethodByName("Create"), reflect.TypeFor[func(context.Context, Scope, Row) (Row, error)]()},
+		{"Update", v.MethodByName("Update"), reflect.TypeFor[func(context.Context, Scope, string, func(Row) (Row, error)) (Row, error)]()},
+		{"Delete", v.MethodByName("Delete"), reflect.TypeFor[func(context.Context, Scope, string, func(Row) error) error]()},
+	} {
+		if got := method.got; got.IsValid() && got.Type() != method.operation {
+			return fmt.Errorf("the method %s of the store %T is a %v and must be a %v", method.name, store, got.Type(), method.operation)
 		}
 	}
 	return nil
