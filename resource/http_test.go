@@ -3,6 +3,7 @@ package resource_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/resource"
 )
 
@@ -222,6 +224,32 @@ func TestAStoreThatFailsIsA500WithoutItsCause(t *testing.T) {
 	rec := do(leads, editor, "GET", "/leads/1", "")
 	if rec.Code != 500 || strings.Contains(rec.Body.String(), "secret") {
 		t.Errorf("GET = %d %s, want 500 without the cause", rec.Code, rec.Body)
+	}
+}
+
+// hooked makes an answer of what another store has not.
+type hooked struct{ resource.Store[Lead] }
+
+func (hooked) Create(context.Context, resource.Scope, Lead) (Lead, error) {
+	return Lead{}, apierror.Conflict("name", "no_customer", "There is no such customer").Wrap(resource.ErrNotFound)
+}
+
+func (hooked) Get(context.Context, resource.Scope, string) (Lead, error) {
+	return Lead{}, fmt.Errorf("leads: %w", resource.ErrNotFound)
+}
+
+func TestAHooksAnswerStays(t *testing.T) {
+	t.Parallel()
+	leads, err := resource.New[Lead, LeadInput]("/leads", hooked{}, resource.Options{Scope: scopeOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"error":"conflict","message":"There is no such customer","details":{"field":"name","code":"no_customer"}}`
+	if rec := do(leads, editor, "POST", "/leads", `{"name":"Ada"}`); rec.Code != 409 || rec.Body.String() != want {
+		t.Errorf("POST = %d %s, want 409 %s", rec.Code, rec.Body, want)
+	}
+	if rec := do(leads, editor, "GET", "/leads/1", ""); rec.Code != 404 || rec.Body.String() != `{"error":"not_found","message":"Resource not found"}` {
+		t.Errorf("GET = %d %s, want the bare 404", rec.Code, rec.Body)
 	}
 }
 

@@ -264,7 +264,8 @@ func (res *Resource[Row, Input]) bind(store any) {
 // ServeHTTP answers requests for the resource and its rows.
 func (res *Resource[Row, Input]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := res.serve(w, r); err != nil {
-		if errors.Is(err, ErrNotFound) {
+		// An answer that a hook has made of another store's ErrNotFound stays.
+		if _, made := errors.AsType[*apierror.Error](err); !made && errors.Is(err, ErrNotFound) {
 			err = errNoRow
 		}
 		apierror.Write(w, r, err)
