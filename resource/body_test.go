@@ -1,9 +1,11 @@
 package resource_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -232,5 +234,69 @@ func TestARowThatWasReadCanBeSentBack(t *testing.T) {
 		if got, want := rec.Header().Get("Etag"), read.Header().Get("Etag"); got != want {
 			t.Errorf("%s of the row itself: ETag %s, want %s", method, got, want)
 		}
+	}
+}
+
+// elsewhere is a store that returns times as a driver may: in the zone of the
+// process.
+type elsewhere struct{ resource.Store[shipment] }
+
+func (s elsewhere) Update(ctx context.Context, scope resource.Scope, id string, change func(shipment) (shipment, error)) (shipment, error) {
+	zone := time.FixedZone("", 3600)
+	return s.Store.Update(ctx, scope, id, func(row shipment) (shipment, error) {
+		sent := row.Sent.In(zone)
+		row.Sent, row.CreatedAt, row.UpdatedAt = &sent, row.CreatedAt.In(zone), row.UpdatedAt.In(zone)
+		return change(row)
+	})
+}
+
+type shipment struct {
+	ID        string     `json:"id"`
+	Note      string     `json:"note"`
+	Sent      *time.Time `json:"sent"` // filled by the server
+	Lost      *time.Time `json:"lost"` // also
+	CreatedAt time.Time  `json:"created_at"`
+	UpdatedAt time.Time  `json:"updated_at"`
+}
+
+func TestTimesRepeatThemselvesHoweverTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	store, err := resource.NewMemory[shipment]("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 500_000_000, time.UTC)
+	if _, err := store.Create(t.Context(), resource.Everything(), shipment{ID: "1", Sent: &at, CreatedAt: at, UpdatedAt: at}); err != nil {
+		t.Fatal(err)
+	}
+	shipments, err := resource.New[shipment, struct {
+		Note string `json:"note"`
+	}]("/shipments", elsewhere{store}, resource.Options{Unscoped: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"id":"1","note":"","sent":"2026-01-02T03:04:05.5Z","lost":null,"created_at":"2026-01-02T03:04:05.5Z","updated_at":"2026-01-02T03:04:05.5Z"}`
+	tests := map[string]struct {
+		body   string
+		status int
+	}{
+		"nothing":              {`{}`, 200},
+		"the same":             {want, 200},
+		"another zone":         {`{"sent":"2026-01-02T04:04:05.5+01:00","created_at":"2026-01-02T04:04:05.5+01:00"}`, 200},
+		"more zeros":           {`{"sent":"2026-01-02T03:04:05.500Z","updated_at":"2026-01-02T03:04:05.500Z"}`, 200},
+		"another time":         {`{"sent":"2026-01-02T03:04:05.6Z"}`, 422},
+		"null in place of one": {`{"sent":null}`, 422},
+		"one in place of null": {`{"lost":"2026-01-02T03:04:05.5Z"}`, 422},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, method := range []string{"PUT", "PATCH"} {
+				rec := do(shipments, units{}, method, "/shipments/1", tt.body)
+				if rec.Code != tt.status || rec.Code == 200 && rec.Body.String() != want {
+					t.Errorf("%s %s = %d %s, want %d and the row as it was", method, tt.body, rec.Code, rec.Body, tt.status)
+				}
+			}
+		})
 	}
 }

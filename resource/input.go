@@ -111,8 +111,16 @@ func repeats(f *rowtype.Field, value []byte, current reflect.Value) bool {
 		return false
 	}
 	have := current.FieldByIndex(f.Index)
-	if f.Kind == rowtype.Time && !f.Nullable {
-		return sent.Elem().Interface().(time.Time).Equal(have.Interface().(time.Time))
+	if f.Kind == rowtype.Time {
+		// One instant may be written in several ways.
+		a, b := sent.Elem(), have
+		if f.Nullable {
+			if a.IsNil() || b.IsNil() {
+				return a.IsNil() && b.IsNil()
+			}
+			a, b = a.Elem(), b.Elem()
+		}
+		return a.Interface().(time.Time).Equal(b.Interface().(time.Time))
 	}
 	a, errA := json.Marshal(sent.Interface())
 	b, errB := json.Marshal(have.Interface())

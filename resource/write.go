@@ -158,9 +158,10 @@ type applyFunc func(ctx context.Context, members []strictjson.Member, input, cur
 // keeps its updated_at, so that a repeated PUT changes nothing.
 func (res *Resource[Row, Input]) changed(ctx context.Context, old Row, members []strictjson.Member, apply applyFunc) (Row, error) {
 	var input Input
-	row := old
-	from, to, current := reflect.ValueOf(&input).Elem(), reflect.ValueOf(&row).Elem(), reflect.ValueOf(&old).Elem()
+	current := reflect.ValueOf(&old).Elem()
 	res.tidy(current)
+	row := old
+	from, to := reflect.ValueOf(&input).Elem(), reflect.ValueOf(&row).Elem()
 	if err := apply(ctx, members, from, current); err != nil {
 		return old, err
 	}
