@@ -77,8 +77,12 @@ func (s *scanner) value(e edge) *Error {
 		var raw []byte
 		var escaped bool
 		raw, escaped, err = s.str()
-		if err == nil && e.quoted {
+		switch {
+		case err != nil:
+		case e.quoted:
 			s.quoted(e, start, raw, escaped)
+		case e.shape != nil && e.shape.typ == timeType:
+			s.time(e, start, raw, escaped)
 		}
 	case 't':
 		s.expect(e, kindBool)
