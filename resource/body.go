@@ -156,7 +156,9 @@ func fastValue(target reflect.Value, kind rowtype.Kind, value []byte) bool {
 		}
 		value = value[1 : len(value)-1]
 		if kind == rowtype.Time {
-			return target.Addr().Interface().(*time.Time).UnmarshalText(value) == nil
+			t, ok := strictjson.ParseTime(value)
+			*target.Addr().Interface().(*time.Time) = t
+			return ok
 		}
 		target.SetString(string(value))
 		return true

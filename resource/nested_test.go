@@ -122,6 +122,9 @@ func TestNestedBodies(t *testing.T) {
 		"a time whose UTC has no form": {
 			method: "POST", body: `{"paid":false,"discount":0,"due":"9999-12-31T23:59:59-10:00"}`, status: 400, want: `"field":"due","code":"type"`,
 		},
+		"a time that RFC 3339 does not know": {
+			method: "POST", body: `{"paid":false,"discount":0,"due":"2026-01-02T3:04:05Z"}`, status: 400, want: `"field":"due","code":"type"`,
+		},
 		"a nested patch merges": {
 			body: `{"address":{"street":"Side"}}`, status: 200, want: `"address":{"street":"Side","number":0,"floor":3,"gates":["a"]}`,
 		},

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/tenetkit/tenet/internal/strictjson"
 )
 
 // Value returns the field of row as nil, string, bool, int64, uint64, float64 or
@@ -117,7 +119,7 @@ func (f *Field) Parse(s string) (any, error) {
 		return nil, errors.New("a number")
 	case Time:
 		// Stores keep microseconds: a finer bound could not be compared.
-		if t, err := time.Parse(time.RFC3339, s); err == nil && t.Nanosecond()%1000 == 0 && soundYear(t.UTC()) {
+		if t, ok := strictjson.ParseTime([]byte(s)); ok && t.Nanosecond()%1000 == 0 && soundYear(t.UTC()) {
 			return t.UTC(), nil
 		}
 		return nil, errors.New("a time such as 2026-01-02T15:04:05Z, with microseconds at most")
