@@ -72,7 +72,7 @@ func (k *keeper) run(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	next.ServeHTTP(rec, r.WithContext(claimed))
 	rec.WriteHeader(http.StatusOK)
 
-	if rec.status < 500 && rec.status != http.StatusTooManyRequests {
+	if stays(rec.status) {
 		// From here on the work is done. Where its answer cannot be kept, the
 		// key stays blocked until the lease ends: freed, it would invite the
 		// client to do it again.
@@ -87,6 +87,18 @@ func (k *keeper) run(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	}
 	send(w, rec.header, rec.status, rec.body.Bytes())
 	return nil
+}
+
+// stays reports whether the same request would be answered in the same way for
+// ever. Kept, a 403 would outlive the grant of the role, and a 406 the mistake in
+// Accept, which a client mends without a thought of the key.
+func stays(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotAcceptable,
+		http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusTooManyRequests:
+		return false
+	}
+	return status < 500
 }
 
 func (k *keeper) report(ctx context.Context, err error) {

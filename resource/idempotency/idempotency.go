@@ -31,10 +31,12 @@
 // resource/idempotency/sqlstore keeps them in SQLite or PostgreSQL, for all
 // processes.
 //
-// Answers below 500 are kept for [Options.Keep], except 429, which is about the
-// moment and not about the request. After a 5xx or a panic the key is free again:
-// the client was told to retry, and only the handler knows what it has done by
-// then. A handler that must not run twice even so has to make its own work atomic.
+// Answers below 500 are kept for [Options.Keep], except those that are about the
+// moment, or about what a request is not told by: 401 and 403 (the caller's rights),
+// 406 (Accept), 412 and 428 (If-Match), and 429. The key is free again then, as it is
+// after a 5xx or a panic: the client was told to retry, and only the handler knows
+// what it has done by then. A handler that must not run twice even so has to make
+// its own work atomic.
 //
 // A request with a key goes on where its client leaves: its context ends with the
 // claim ([Options.Lease]) and not with the connection, so that the client that

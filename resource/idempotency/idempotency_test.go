@@ -209,7 +209,9 @@ func TestInFlightIs409(t *testing.T) {
 
 func TestWhatIsKept(t *testing.T) {
 	t.Parallel()
-	for status, calls := range map[int]int32{200: 1, 201: 1, 204: 1, 303: 1, 400: 1, 404: 1, 409: 1, 422: 1, 429: 2, 500: 2, 503: 2} {
+	for status, calls := range map[int]int32{
+		200: 1, 201: 1, 204: 1, 303: 1, 400: 1, 404: 1, 409: 1, 415: 1, 422: 1, 401: 2, 403: 2, 406: 2, 412: 2, 428: 2, 429: 2, 500: 2, 503: 2,
+	} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			t.Parallel()
 			next := &counter{status: status}
