@@ -92,10 +92,10 @@ func (res *Resource[Row, Input]) acceptImport(r *http.Request) (scope Scope, bod
 	if scope, err = res.scope(r); err != nil {
 		return nil, nil, 0, err
 	}
-	if err := noParameters(r); err != nil {
+	if err := res.mayCreate(scope); err != nil {
 		return nil, nil, 0, err
 	}
-	if err := res.mayCreate(scope); err != nil {
+	if err := noParameters(r); err != nil {
 		return nil, nil, 0, err
 	}
 	if body, err = httpjson.Read(r, res.maxBody); err != nil {

@@ -13,6 +13,10 @@ import (
 )
 
 func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Request, scope Scope) error {
+	readable := res.readable.narrow(scope)
+	if readable == nil {
+		return missingRole(res.opts.Roles.Read)
+	}
 	query, asked, err := res.queries.parse(r.URL.RawQuery)
 	if err != nil {
 		return err
@@ -20,10 +24,6 @@ func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Reques
 	pre, err := preconditionsOf(r)
 	if err != nil {
 		return err
-	}
-	readable := res.readable.narrow(scope)
-	if readable == nil {
-		return missingRole(res.opts.Roles.Read)
 	}
 	var at keyset.Request
 	if res.opts.Cursors != nil {

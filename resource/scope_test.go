@@ -183,6 +183,30 @@ func TestAScopeWithADigestIsAskedOnce(t *testing.T) {
 	}
 }
 
+// TestTheRoleIsAskedBeforeWhatIsWrong keeps what a resource takes from callers who
+// may not read or write it at all.
+func TestTheRoleIsAskedBeforeWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	leads, _ := newLeads(t, resource.Options{Roles: roles})
+	nobody := units{ids: []string{"uk"}}
+	for method, targets := range map[string][]string{
+		"GET":  {"/leads?x=1", "/leads?filter=nam=1", "/leads?page=0", "/leads?sort=%zz"},
+		"POST": {"/leads?x=1", "/leads?%zz"},
+	} {
+		for _, target := range targets {
+			rec := do(leads, nobody, method, target, "{", "If-None-Match: x")
+			if rec.Code != 403 || !strings.Contains(rec.Body.String(), `"code":"missing_role"`) {
+				t.Errorf("%s %s = %d %s, want 403 missing_role", method, target, rec.Code, rec.Body)
+			}
+		}
+	}
+	r := within(newRequest("POST", "/leads/import?x=1", `[]`, ""), nobody)
+	_, err := leads.Import(r)
+	if rec := answer(r, err); rec.Code != 403 {
+		t.Errorf("Import = %d %s, want 403", rec.Code, rec.Body)
+	}
+}
+
 func TestNoScopeDenies(t *testing.T) {
 	t.Parallel()
 	leads, _ := newLeads(t, resource.Options{Scope: func(r *http.Request) resource.Scope {

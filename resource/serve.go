@@ -44,15 +44,17 @@ func (res *Resource[Row, Input]) serve(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	if id == "" && r.Method != http.MethodPost {
+	switch {
+	case id != "":
+	case r.Method == http.MethodPost:
+		return res.servePost(w, r, scope)
+	default:
 		return res.serveList(w, r, scope)
 	}
 	if err := noParameters(r); err != nil {
 		return err
 	}
 	switch r.Method {
-	case http.MethodPost:
-		return res.servePost(w, r, scope)
 	case http.MethodPut, http.MethodPatch:
 		return res.serveUpdate(w, r, scope, id)
 	case http.MethodDelete:

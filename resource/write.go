@@ -18,6 +18,9 @@ func (res *Resource[Row, Input]) servePost(w http.ResponseWriter, r *http.Reques
 	if err := res.mayCreate(scope); err != nil {
 		return err
 	}
+	if err := noParameters(r); err != nil {
+		return err
+	}
 	members, err := res.read(r)
 	if err != nil {
 		return err
