@@ -71,16 +71,25 @@ func (s *scanner) where() string {
 			continue
 		}
 		name := shorten(string(unescape(s.data[st.start:st.end])))
-		if !plain(name) {
-			b.WriteString("[" + strconv.Quote(name) + "]")
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte('.')
-		}
-		b.WriteString(name)
+		b.WriteString(written(name, b.Len() > 0))
 	}
 	return b.String()
+}
+
+// Join returns the JSON path of the member called name in the value at path, as an
+// [Error] has it.
+func Join(path, name string) string {
+	return path + written(shorten(name), path != "")
+}
+
+func written(name string, inside bool) string {
+	switch {
+	case !plain(name):
+		return "[" + strconv.Quote(name) + "]"
+	case inside:
+		return "." + name
+	}
+	return name
 }
 
 // plain reports whether a name can stand in a path as it is.
