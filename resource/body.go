@@ -54,12 +54,12 @@ func (d *declaration) membersOf(body []byte) ([]strictjson.Member, error) {
 	}
 	for i := range members {
 		if _, ok := d.members[string(members[i].Name)]; !ok {
-			name := shorten(string(members[i].Name))
-			message := "Unknown field " + name
-			if known := nearest.Of(name, d.inputNames()); known != "" {
+			field := strictjson.Join("", string(members[i].Name))
+			message := "Unknown field " + field
+			if known := nearest.Of(string(members[i].Name), d.inputNames()); known != "" {
 				message += "; did you mean " + known + "?"
 			}
-			return nil, apierror.BadRequest(name, strictjson.CodeUnknown, message)
+			return nil, apierror.BadRequest(field, strictjson.CodeUnknown, message)
 		}
 	}
 	return members, nil
@@ -219,7 +219,7 @@ func join(name, path string) string {
 // missing adds a failure for every number and bool inside value that has to be
 // present and is not. The value is known to decode into t.
 func (d *declaration) missing(t reflect.Type, value []byte, path string, order int, fails *failures) {
-	if bytes.Equal(bytes.TrimSpace(value), []byte("null")) {
+	if len(*fails) >= maxFailures || bytes.Equal(bytes.TrimSpace(value), []byte("null")) {
 		return
 	}
 	switch t.Kind() {
@@ -236,7 +236,7 @@ func (d *declaration) missing(t reflect.Type, value []byte, path string, order i
 		members, err := strictjson.Members(value)
 		if err == nil {
 			for _, m := range members {
-				d.missing(t.Elem(), m.Value, path+"["+string(m.Name)+"]", order, fails)
+				d.missing(t.Elem(), m.Value, strictjson.Join(path, string(m.Name)), order, fails)
 			}
 		}
 	case reflect.Struct:
@@ -257,9 +257,9 @@ func (d *declaration) missing(t reflect.Type, value []byte, path string, order i
 			inner, ok := present[f.Name]
 			switch {
 			case ok:
-				d.missing(f.Type, inner, path+"."+f.Name, order, fails)
+				d.missing(f.Type, inner, strictjson.Join(path, f.Name), order, fails)
 			case demandsPresence(f.Type, f.Tag.Get("validate")):
-				d.absent(order, path+"."+f.Name, fails)
+				d.absent(order, strictjson.Join(path, f.Name), fails)
 			}
 		}
 	}

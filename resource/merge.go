@@ -39,18 +39,18 @@ func checkNulls(t reflect.Type, patch []byte, path string, order int, fails *fai
 		if t.Kind() == reflect.Struct {
 			f := rowtype.Find(fields, string(m.Name))
 			if f == nil {
-				name := path + "." + shorten(string(m.Name))
+				name := strictjson.Join(path, string(m.Name))
 				return apierror.BadRequest(name, strictjson.CodeUnknown, "Unknown field "+name)
 			}
 			if string(m.Value) == "null" && !takesNull(f.Type) {
-				fails.add(order, path+"."+f.Name, strictjson.CodeNull, strictjson.Label(f.Name)+" must not be null")
+				fails.add(order, strictjson.Join(path, f.Name), strictjson.CodeNull, strictjson.Label(f.Name)+" must not be null")
 			}
 			elem = f.Type
 		} else {
 			elem = t.Elem()
 		}
 		if m.Value[0] == '{' {
-			if err := checkNulls(elem, m.Value, path+"."+shorten(string(m.Name)), order, fails); err != nil {
+			if err := checkNulls(elem, m.Value, strictjson.Join(path, string(m.Name)), order, fails); err != nil {
 				return err
 			}
 		}

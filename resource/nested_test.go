@@ -147,7 +147,17 @@ func TestNestedBodies(t *testing.T) {
 			body: `{"labels":{"a":null,"c":"3"}}`, status: 200, want: `"labels":{"b":"2","c":"3"}`,
 		},
 		"inside a map": {
-			method: "POST", body: `{"paid":false,"discount":0,"lines":{"a":{"sku":"x"}}}`, status: 422, want: `"field":"lines[a].quantity","code":"required"`,
+			method: "POST", body: `{"paid":false,"discount":0,"lines":{"a":{"sku":"x"}}}`, status: 422, want: `"field":"lines.a.quantity","code":"required"`,
+		},
+		"under a name that is no word": {
+			method: "POST", body: `{"paid":false,"discount":0,"lines":{"a.b":{"sku":"x"}}}`, status: 422, want: `"field":"lines[\"a.b\"].quantity","code":"required"`,
+		},
+		"under a long name": {
+			method: "POST", body: `{"paid":false,"discount":0,"lines":{"` + strings.Repeat("é", 100) + `":{"sku":"x"}}}`, status: 422,
+			want: `"details":{"field":"lines.` + strings.Repeat("é", 32) + `….quantity","code":"required"`,
+		},
+		"a null under a name that is no word": {
+			body: `{"lines":{"a.b":{"quantity":null}}}`, status: 422, want: `"field":"lines[\"a.b\"].quantity","code":"null"`,
 		},
 		"inside an array": {
 			method: "POST", body: `{"paid":false,"discount":0,"fixed":[{"sku":"x","quantity":1},{"sku":"y"}]}`, status: 422, want: `"field":"fixed[1].quantity","code":"required"`,
@@ -168,13 +178,19 @@ func TestNestedBodies(t *testing.T) {
 			body: `{"lines":{"a":{"quantity":null}}}`, status: 422, want: `"field":"lines.a.quantity","code":"null"`,
 		},
 		"a member of a map that is new lacks something": {
-			body: `{"lines":{"b":{"sku":"y"}}}`, status: 422, want: `"field":"lines[b].quantity","code":"required"`,
+			body: `{"lines":{"b":{"sku":"y"}}}`, status: 422, want: `"field":"lines.b.quantity","code":"required"`,
 		},
 		"anything merges": {
 			body: `{"any":{"y":1}}`, status: 200, want: `"any":{"y":1}`,
 		},
 		"a long unknown name": {
 			body: `{"` + strings.Repeat("é", 100) + `":1}`, status: 400, want: strings.Repeat("é", 32) + `…"`,
+		},
+		"an empty name": {
+			body: `{"":1}`, status: 400, want: `"message":"Unknown field [\"\"]","details":{"field":"[\"\"]","code":"unknown"}`,
+		},
+		"an unknown name that is no word": {
+			body: `{"address.street":1}`, status: 400, want: `"field":"[\"address.street\"]","code":"unknown"`,
 		},
 		"rules hold for the merged value": {
 			body: `{"address":{"street":"too long"}}`, status: 422, want: `"field":"address.street","code":"max"`,
