@@ -24,8 +24,9 @@ const DefaultLimit = 1 << 20
 
 // Read returns the body of r. The Content-Type has to be one of types, or
 // application/json if there are none, with no parameter but charset=utf-8
-// (otherwise 415); the body must not be longer than limit, or [DefaultLimit] if
-// that is 0 (413), nor empty (400).
+// (otherwise 415), and the body must not be compressed (415 too): it is read as it
+// comes, where whoever goes by Content-Encoding would read something else. It must
+// not be longer than limit, or [DefaultLimit] if that is 0 (413), nor empty (400).
 //
 // A body that Content-Length announces as too large is refused unread, so that a
 // client that asks first (Expect: 100-continue) never sends it.
@@ -38,6 +39,11 @@ func Read(r *http.Request, limit int64, types ...string) ([]byte, error) {
 	}
 	if !contentType(r.Header["Content-Type"], types) {
 		return nil, unsupported(r, types)
+	}
+	for _, coding := range r.Header["Content-Encoding"] {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, errEncoded
+		}
 	}
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
@@ -54,6 +60,10 @@ func Read(r *http.Request, limit int64, types ...string) ([]byte, error) {
 	}
 	return body, nil
 }
+
+// errEncoded names what would do, as RFC 9110, section 15.5.16, has it.
+var errEncoded = apierror.New(http.StatusUnsupportedMediaType, "Request body must not be compressed").
+	WithHeader("Accept-Encoding", "identity")
 
 var errEmpty = apierror.BadRequest("", "json", "Request body is empty")
 

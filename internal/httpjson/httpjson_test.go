@@ -95,6 +95,25 @@ func TestReadNamesTheTypesThatWouldDo(t *testing.T) {
 	}
 }
 
+func TestReadRefusesCompressedBodies(t *testing.T) {
+	t.Parallel()
+	for coding, status := range map[string]int{"gzip": 415, "br, gzip": 415, "identity, gzip": 415, "identity": 0, "Identity": 0, "": 0} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader("{}"))
+		r.Header.Set("Content-Type", jsonType)
+		r.Header.Set("Content-Encoding", coding)
+		_, err := httpjson.Read(r, 0)
+		if status == 0 {
+			if err != nil {
+				t.Errorf("Content-Encoding: %s: %v", coding, err)
+			}
+			continue
+		}
+		if e := apierror.From(err); e.Status != status || e.Header.Get("Accept-Encoding") != "identity" {
+			t.Errorf("Content-Encoding: %s: %d %v, want 415 with Accept-Encoding: identity", coding, e.Status, e.Header)
+		}
+	}
+}
+
 func TestReadLeavesAnAnnouncedBodyUnread(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest("POST", "/", iotest.ErrReader(errors.New("read")))
