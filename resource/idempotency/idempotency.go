@@ -227,6 +227,10 @@ func (k *keeper) read(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
+	if r.ContentLength > k.opts.MaxBody {
+		// Unread, so that a client that asks first (Expect: 100-continue) keeps it.
+		return nil, apierror.New(http.StatusRequestEntityTooLarge, "")
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, k.opts.MaxBody+1))
 	switch {
 	case int64(len(body)) > k.opts.MaxBody:

@@ -401,6 +401,18 @@ func TestABodyThatCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestAnAnnouncedBodyThatIsTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest("POST", "/things", broken{errors.New("read")})
+	r.ContentLength = 1<<20 + 1
+	r.Header.Set("Idempotency-Key", "k1")
+	rec := httptest.NewRecorder()
+	newOnce(t, &counter{}, idempotency.Options{}).ServeHTTP(rec, r)
+	if want := `{"error":"content_too_large","message":"Request body is too large"}`; rec.Code != 413 || rec.Body.String() != want {
+		t.Errorf("POST = %d %s, want 413 %s", rec.Code, rec.Body, want)
+	}
+}
+
 func TestNewRefusesBadOptions(t *testing.T) {
 	t.Parallel()
 	store := idempotency.NewMemory(0)
