@@ -87,6 +87,9 @@ func (d *declaration) set(input reflect.Value, i int, value []byte, fails *failu
 		if err := strictjson.Unmarshal(value, fresh.Interface()); err != nil {
 			return nest(err, f.Name, i, fails)
 		}
+		if f.keyed && hasLongKey(fresh.Elem()) {
+			return apierror.BadRequest(f.Name, "max", d.label(f.Name)+" must have names of at most "+strconv.Itoa(maxKey)+" bytes")
+		}
 		if f.nested {
 			d.missing(f.Type, value, f.Name, i, fails)
 		}

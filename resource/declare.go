@@ -50,6 +50,7 @@ type inputField struct {
 	row      []int
 	required bool // has to be present although its zero value is fine
 	nested   bool // such fields lie inside it
+	keyed    bool // rules look into the members of a map inside it
 }
 
 // member says what a name in a body stands for: an input field, or a field of
@@ -198,6 +199,7 @@ func (d *declaration) compileRules(input reflect.Type, opts Options) error {
 		f := &d.inputs[i]
 		f.required = demandsPresence(f.Type, f.Tag.Get("validate"))
 		f.nested = d.needsInside(f.Type, map[reflect.Type]bool{})
+		f.keyed = divesIntoMaps(f.Type, strings.Count(f.Tag.Get("validate"), "dive"), map[reflect.Type]bool{})
 	}
 	return tryRules(d.rules, input)
 }

@@ -2,6 +2,7 @@ package resource_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +48,32 @@ func TestAWidePatchCostsWhatAWidePostCosts(t *testing.T) {
 		if patch := took("PATCH", target, strings.ReplaceAll(body, `""`, value), 200); patch > 30*post {
 			t.Errorf("PATCH of 70,000 members with %s took %v, a POST of them %v", value, patch, post)
 		}
+	}
+}
+
+// TestAFailureDoesNotRepeatALongName counts the bytes that a small body takes, for
+// one of a megabyte took more memory than there is.
+func TestAFailureDoesNotRepeatALongName(t *testing.T) {
+	type part struct {
+		SKU string `json:"sku" validate:"required"`
+	}
+	type fields struct {
+		Parts []map[string][]*part `json:"parts" validate:"max=3,dive,dive,dive"`
+	}
+	type machine struct {
+		base
+		fields
+	}
+	machines, err := resource.New[machine, fields]("/machines", memory[machine](t), resource.Options{Scope: scopeOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `{"parts":[{"` + strings.Repeat("k", 10_000) + `":[` + strings.Repeat("{},", 2000) + `{}]}]}`
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	rec := do(machines, editor, "POST", "/machines", body)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; rec.Code != 400 || took > 10<<20 {
+		t.Errorf("POST of %d bytes = %d, and took %d bytes of memory, want 400 and 10 MB at most", len(body), rec.Code, took)
 	}
 }

@@ -152,6 +152,19 @@ func TestNestedBodies(t *testing.T) {
 		"under a name that is no word": {
 			method: "POST", body: `{"paid":false,"discount":0,"lines":{"a.b":{"sku":"x"}}}`, status: 422, want: `"field":"lines[\"a.b\"].quantity","code":"required"`,
 		},
+		"under a name that is too long for rules": {
+			method: "POST", body: `{"paid":false,"discount":0,"lines":{"` + strings.Repeat("é", 128) + `":{"sku":"x","quantity":1}}}`, status: 400,
+			want: `"message":"Lines must have names of at most 255 bytes","details":{"field":"lines","code":"max"}`,
+		},
+		"a patch with such a name": {
+			body: `{"lines":{"` + strings.Repeat("a", 256) + `":{"sku":"x","quantity":1}}}`, status: 400, want: `"field":"lines","code":"max"`,
+		},
+		"a name that is just short enough": {
+			method: "POST", body: `{"paid":false,"discount":0,"lines":{"` + strings.Repeat("a", 255) + `":{"sku":"x","quantity":1}}}`, status: 201,
+		},
+		"a long name that no rule looks at": {
+			method: "POST", body: `{"paid":false,"discount":0,"labels":{"` + strings.Repeat("a", 5000) + `":"x"},"any":{"` + strings.Repeat("a", 5000) + `":1}}`, status: 201,
+		},
 		"under a long name": {
 			method: "POST", body: `{"paid":false,"discount":0,"lines":{"` + strings.Repeat("é", 100) + `":{"sku":"x"}}}`, status: 422,
 			want: `"details":{"field":"lines.` + strings.Repeat("é", 32) + `….quantity","code":"required"`,

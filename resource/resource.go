@@ -37,7 +37,9 @@
 // means that it is sent, not that it differs from 0 or false. Tags of one's own
 // are registered by [Options.Rules]. What tags cannot say goes into a method
 // Validate(context.Context) error of the input, which is called when the rules
-// hold and may return [apierror.ValidationFailed].
+// hold and may return [apierror.ValidationFailed]. An update calls it within the
+// store's one atomic step, so it must not wait for that store. Names in a map that
+// rules look into (dive) have at most 255 bytes.
 //
 // # Lists
 //
