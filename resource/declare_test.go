@@ -183,6 +183,12 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 				Name string `json:"name" validate:"omitempty,max=many"`
 			}]("/leads", store, scoped), `field Name: the rules "omitempty,max=many":`,
 		},
+		"a rule for what JSON does not know": {
+			try[Lead, struct {
+				Name  string `json:"name"`
+				Inner string `json:"-" validate:"omitempty,email"`
+			}]("/leads", store, scoped), `field Inner: the rules "omitempty,email" are about what no body has`,
+		},
 		"a rule that cannot run behind another": {
 			try[Lead, struct {
 				Name string `json:"name" validate:"required,email,len=many"`

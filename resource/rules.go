@@ -55,6 +55,9 @@ func tryAlone(t reflect.Type, seen map[reflect.Type]bool) error {
 			continue
 		}
 		tag := sf.Tag.Get("validate")
+		if sf.Tag.Get("json") == "-" && len(alone(tag)) > 0 {
+			return fmt.Errorf("field %s: the rules %q are about what no body has", sf.Name, tag)
+		}
 		for _, rule := range alone(tag) {
 			v := validation.New()
 			v.RegisterStructValidationMapRules(map[string]string{sf.Name: rule}, reflect.New(t).Interface())
