@@ -281,6 +281,29 @@ func TestMountedBelowAPrefix(t *testing.T) {
 }
 
 // TestMountedWithoutPatterns is for routers that set no path values.
+// TestARowMayBeCalledLikeItsResource is about what is left below a prefix: "/leads"
+// is the row there, and the resource where no prefix was taken off.
+func TestARowMayBeCalledLikeItsResource(t *testing.T) {
+	t.Parallel()
+	leads, store := newLeads(t, resource.Options{})
+	if _, err := store.Create(t.Context(), resource.Everything(), Lead{ID: "leads", Name: "Ada", OrgUnit: "uk"}); err != nil {
+		t.Fatal(err)
+	}
+	below := http.NewServeMux()
+	below.Handle("/{id}", leads)
+	whole := http.NewServeMux()
+	whole.Handle("/leads", leads)
+	whole.Handle("/leads/{id}", leads)
+	for name, h := range map[string]http.Handler{"below a prefix": http.StripPrefix("/leads", below), "whole": whole, "without patterns": leads} {
+		if rec := do(h, editor, "GET", "/leads/leads", ""); rec.Code != 200 || !strings.HasPrefix(rec.Body.String(), `{"id":"leads","name":"Ada"`) {
+			t.Errorf("%s: GET of the row = %d %s", name, rec.Code, rec.Body)
+		}
+	}
+	if rec := do(whole, editor, "GET", "/leads", ""); rec.Code != 200 || !strings.HasPrefix(rec.Body.String(), `{"data":[`) {
+		t.Errorf("GET of the list = %d %s", rec.Code, rec.Body)
+	}
+}
+
 func TestMountedWithoutPatterns(t *testing.T) {
 	t.Parallel()
 	leads, _ := newLeads(t, resource.Options{})

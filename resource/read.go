@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -38,7 +37,7 @@ func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Reques
 	for i := range rows {
 		row := reflect.ValueOf(&rows[i]).Elem()
 		if !res.inScope(readable, row) {
-			return fmt.Errorf("resource: %s: the store listed a row outside the scope", res.path)
+			return res.errOutside()
 		}
 		res.tidy(row)
 	}

@@ -288,6 +288,33 @@ func TestAStoreThatForgetsTheScopeLeaksNothing(t *testing.T) {
 	}
 }
 
+// astray is a store that returns the row of somebody else.
+type astray struct{ resource.Store[Lead] }
+
+func (astray) Create(_ context.Context, _ resource.Scope, row Lead) (Lead, error) {
+	row.OrgUnit, row.Name = "apac", "Eve"
+	return row, nil
+}
+
+func (astray) Update(_ context.Context, _ resource.Scope, _ string, change func(Lead) (Lead, error)) (Lead, error) {
+	_, err := change(Lead{Name: "Ada", OrgUnit: "uk"})
+	return Lead{Name: "Eve", OrgUnit: "apac"}, err
+}
+
+func TestAStoreThatReturnsTheRowOfAnotherUnitLeaksNothing(t *testing.T) {
+	t.Parallel()
+	leads, err := resource.New[Lead, LeadInput]("/leads", astray{}, resource.Options{Scope: scopeOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for method, target := range map[string]string{"POST": "/leads", "PUT": "/leads/1", "PATCH": "/leads/1"} {
+		rec := do(leads, editor, method, target, `{"name":"Bob"}`)
+		if rec.Code != 500 || strings.Contains(rec.Body.String(), "Eve") || rec.Header().Get("Location") != "" {
+			t.Errorf("%s = %d %v %s, want 500 without the row", method, rec.Code, rec.Header(), rec.Body)
+		}
+	}
+}
+
 func TestEverythingHasEveryRow(t *testing.T) {
 	t.Parallel()
 	all := resource.Everything()

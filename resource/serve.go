@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -66,12 +67,13 @@ func (res *Resource[Row, Input]) serve(w http.ResponseWriter, r *http.Request) e
 // target returns the id of the row that r asks for, or "" for the whole
 // resource. It reports false for a path that is neither.
 func (res *Resource[Row, Input]) target(r *http.Request) (string, bool) {
-	path := r.URL.Path
-	// Below http.StripPrefix only the end of the resource's path is left.
-	if path == res.path || path != "/" && strings.HasSuffix(res.path, path) {
+	path, id := r.URL.Path, r.PathValue("id")
+	// Below http.StripPrefix only the end of the resource's path is left, and for a
+	// row perhaps its id alone, which may look like that end.
+	if path != "/"+id && strings.HasSuffix(res.path, path) {
 		return "", true
 	}
-	if id := r.PathValue("id"); id != "" {
+	if id != "" {
 		return id, soundID(id)
 	}
 	id, ok := strings.CutPrefix(path, res.path+"/")
@@ -145,6 +147,12 @@ func noParameters(r *http.Request) error {
 // leaves the server, whatever the store did.
 func (res *Resource[Row, Input]) inScope(scope Scope, row reflect.Value) bool {
 	return res.unit == nil || scope.Contains(*res.unit.Text(row))
+}
+
+// errOutside is the failure of a store that did what it must not. It is no 404: the
+// work is done.
+func (res *Resource[Row, Input]) errOutside() error {
+	return fmt.Errorf("resource: %s: the store returned a row outside the scope", res.path)
 }
 
 // tidy brings the times of a row from a store to UTC and microseconds.

@@ -33,6 +33,9 @@ func (res *Resource[Row, Input]) servePost(w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	v := reflect.ValueOf(row).Elem()
+	if !res.inScope(scope, v) {
+		return res.errOutside()
+	}
 	created := reply{status: http.StatusCreated, path: res.path, id: *res.id.Text(v)}
 	return res.sendRow(w, r, preconditions{}, created, v)
 }
@@ -152,7 +155,11 @@ func (res *Resource[Row, Input]) serveUpdate(w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	return res.sendRow(w, r, preconditions{}, reply{status: http.StatusOK}, reflect.ValueOf(&row).Elem())
+	v := reflect.ValueOf(&row).Elem()
+	if !res.inScope(scope, v) {
+		return res.errOutside()
+	}
+	return res.sendRow(w, r, preconditions{}, reply{status: http.StatusOK}, v)
 }
 
 type applyFunc func(ctx context.Context, members []strictjson.Member, input, current reflect.Value) error
