@@ -131,7 +131,9 @@ func (s *Store[Row]) atomically(ctx context.Context, f func(querier) error) erro
 }
 
 func (s *Store[Row]) transact(ctx context.Context, f func(querier) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	// Whatever the database's default is: the row is locked before it is read, and
+	// above read committed a writer who waited for the lock would be sent away.
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return s.translate(ctx, err)
 	}
