@@ -187,6 +187,7 @@ func (d *declaration) choose(option string, names []string) (map[string]*rowtype
 // it is taken out and asked of the body instead.
 func (d *declaration) compileRules(input reflect.Type, opts Options) error {
 	d.rules, d.words = validation.New(), opts.Validation
+	d.words.Struct = reflect.Zero(input).Interface()
 	d.words.Codes, d.words.Messages = maps.Clone(d.words.Codes), maps.Clone(d.words.Messages)
 	if opts.Rules != nil {
 		if err := opts.Rules(d.rules); err != nil {

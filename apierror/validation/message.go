@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/go-playground/validator/v10"
-
-	"github.com/tenetkit/tenet/internal/strictjson"
 )
 
 // codes brings the tags of one rule together under one code.
@@ -134,15 +132,16 @@ func paramOf(fe validator.FieldError) string {
 	return fe.Param()
 }
 
-// predicate returns what follows the label in a message.
-func predicate(fe validator.FieldError) string {
+// predicate returns what follows the label in a message. The other is the field that
+// the rule compares with, if it does.
+func predicate(fe validator.FieldError, other string) string {
 	tag, param := fe.Tag(), fe.Param()
 	code := codeOf(tag)
 	if text, ok := fixed[code]; ok {
 		return text
 	}
-	if strings.HasSuffix(tag, "field") {
-		param = "that of " + lowerFirst(strictjson.Label(param))
+	if other != "" {
+		param = "that of " + other
 	}
 	switch code {
 	case "min", "max", "above", "below", "length":

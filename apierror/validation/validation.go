@@ -99,6 +99,11 @@ type Options struct {
 	// path. By default these are made of the last name in it: "Created at" for
 	// lead.created_at.
 	Label func(path string) string
+
+	// Struct is a value of the type that is validated, or a pointer to one. With
+	// it the message of a rule that compares with another field (gtfield=From)
+	// calls that by its name in JSON, without it by its name in Go.
+	Struct any
 }
 
 // Errors is [Errors] with the codes and messages of o.
@@ -139,7 +144,15 @@ func (o Options) failure(fe validator.FieldError) apierror.FieldError {
 	if ok {
 		text = strings.NewReplacer("{field}", label, "{param}", fe.Param()).Replace(text)
 	} else {
-		text = label + " " + predicate(fe)
+		other := ""
+		if strings.HasSuffix(fe.Tag(), "field") {
+			if other = o.other(fe); o.Label != nil {
+				other = o.Label(other)
+			} else {
+				other = lowerFirst(strictjson.Label(other))
+			}
+		}
+		text = label + " " + predicate(fe, other)
 	}
 	return apierror.FieldError{Field: path, Code: code, Message: text, Param: paramOf(fe)}
 }
