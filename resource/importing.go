@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
 	"time"
+	"unsafe"
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/resource/internal/progress"
@@ -112,7 +112,7 @@ func (run *importing[Row, Input]) there(ctx context.Context, row Row, conflict *
 	if conflict.Details.Field == run.id.Name || run.get == nil {
 		return conflict.Details.Field == run.id.Name, nil
 	}
-	_, err := run.get.Get(ctx, run.scope, *run.id.Text(reflect.ValueOf(&row).Elem()))
+	_, err := run.get.Get(ctx, run.scope, *run.id.Text(unsafe.Pointer(&row)))
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

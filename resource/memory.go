@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/resource/internal/rowtype"
@@ -63,7 +64,7 @@ func (m *memory[Row]) holds(scope Scope, row *Row) bool {
 	if scope == nil {
 		return false
 	}
-	return m.unit == nil || scope.Contains(*m.unit.Text(reflect.ValueOf(row).Elem()))
+	return m.unit == nil || scope.Contains(*m.unit.Text(unsafe.Pointer(row)))
 }
 
 func (m *memory[Row]) List(ctx context.Context, scope Scope, q Query) ([]Row, int, error) {
@@ -251,8 +252,8 @@ func (m *memory[Row]) Create(ctx context.Context, scope Scope, row Row) (Row, er
 	if !m.holds(scope, &row) {
 		return row, ErrNotFound
 	}
-	id := *m.id.Text(reflect.ValueOf(&row).Elem())
-	tidy(m.times, reflect.ValueOf(&row).Elem())
+	id := *m.id.Text(unsafe.Pointer(&row))
+	tidy(m.times, unsafe.Pointer(&row))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, taken := slices.BinarySearch(m.ids, id)
@@ -277,7 +278,7 @@ func (m *memory[Row]) Update(ctx context.Context, scope Scope, id string, change
 	if row, err = change(m.rows[at]); err != nil {
 		return row, err
 	}
-	tidy(m.times, reflect.ValueOf(&row).Elem())
+	tidy(m.times, unsafe.Pointer(&row))
 	m.rows[at] = row
 	return row, nil
 }

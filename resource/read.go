@@ -35,11 +35,10 @@ func (res *Resource[Row, Input]) serveList(w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	for i := range rows {
-		row := reflect.ValueOf(&rows[i]).Elem()
-		if !res.inScope(readable, row) {
+		if !res.inScope(readable, &rows[i]) {
 			return res.errOutside()
 		}
-		res.tidy(row)
+		res.tidy(&rows[i])
 	}
 	page := keyset.Page[Row]{Data: rows}
 	if res.opts.Cursors != nil {
@@ -109,22 +108,21 @@ func (res *Resource[Row, Input]) serveGet(w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return err
 	}
-	v := reflect.ValueOf(&row).Elem()
-	if !res.inScope(scope, v) {
+	if !res.inScope(scope, &row) {
 		return ErrNotFound
 	}
-	if err := res.needFor(scope, v, res.opts.Roles.Read); err != nil {
+	if err := res.needFor(scope, &row, res.opts.Roles.Read); err != nil {
 		return err
 	}
 	pre, err := preconditionsOf(r)
 	if err != nil {
 		return err
 	}
-	return res.sendRow(w, r, pre, reply{status: http.StatusOK}, v)
+	return res.sendRow(w, r, pre, reply{status: http.StatusOK}, &row)
 }
 
 // sendRow sends a row.
-func (res *Resource[Row, Input]) sendRow(w http.ResponseWriter, r *http.Request, pre preconditions, a reply, row reflect.Value) error {
+func (res *Resource[Row, Input]) sendRow(w http.ResponseWriter, r *http.Request, pre preconditions, a reply, row *Row) error {
 	buf := jsonenc.Buffer()
 	defer jsonenc.Release(buf)
 	body, err := res.append(*buf, row)
@@ -136,7 +134,7 @@ func (res *Resource[Row, Input]) sendRow(w http.ResponseWriter, r *http.Request,
 }
 
 // append appends the one representation that a row has.
-func (res *Resource[Row, Input]) append(b []byte, row reflect.Value) ([]byte, error) {
+func (res *Resource[Row, Input]) append(b []byte, row *Row) ([]byte, error) {
 	res.tidy(row)
-	return res.encoder.Append(b, row)
+	return res.encoder.Append(b, reflect.ValueOf(row).Elem())
 }

@@ -3,11 +3,11 @@ package resource
 import (
 	"fmt"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/httpjson"
@@ -121,11 +121,11 @@ func missingRole(role string) error {
 	return apierror.Forbidden("missing_role", "The role "+role+" is required")
 }
 
-func (res *Resource[Row, Input]) needFor(scope Scope, row reflect.Value, role string) error {
+func (res *Resource[Row, Input]) needFor(scope Scope, row *Row, role string) error {
 	if role == "" {
 		return nil
 	}
-	return need(scope, *res.unit.Text(row), role)
+	return need(scope, *res.unit.Text(unsafe.Pointer(row)), role)
 }
 
 // noParameters refuses a query where none is read.
@@ -145,8 +145,8 @@ func noParameters(r *http.Request) error {
 
 // inScope is a last look at what a store returned: a row of another unit never
 // leaves the server, whatever the store did.
-func (res *Resource[Row, Input]) inScope(scope Scope, row reflect.Value) bool {
-	return res.unit == nil || scope.Contains(*res.unit.Text(row))
+func (res *Resource[Row, Input]) inScope(scope Scope, row *Row) bool {
+	return res.unit == nil || scope.Contains(*res.unit.Text(unsafe.Pointer(row)))
 }
 
 // errOutside is the failure of a store that did what it must not. It is no 404: the
@@ -156,9 +156,9 @@ func (res *Resource[Row, Input]) errOutside() error {
 }
 
 // tidy brings the times of a row from a store to UTC and microseconds.
-func (res *Resource[Row, Input]) tidy(row reflect.Value) { tidy(res.times, row) }
+func (res *Resource[Row, Input]) tidy(row *Row) { tidy(res.times, unsafe.Pointer(row)) }
 
-func tidy(times []rowtype.Field, row reflect.Value) {
+func tidy(times []rowtype.Field, row unsafe.Pointer) {
 	for i := range times {
 		f := &times[i]
 		if !f.Nullable {
@@ -168,9 +168,9 @@ func tidy(times []rowtype.Field, row reflect.Value) {
 			}
 			continue
 		}
-		if v := row.FieldByIndex(f.Index); !v.IsNil() {
-			t, _ := rowtype.Micro(*v.Interface().(*time.Time))
-			v.Set(reflect.ValueOf(&t))
+		if at := f.NullTime(row); *at != nil {
+			t, _ := rowtype.Micro(**at)
+			*at = &t // the store may hold on to the old one
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"time"
+	"unsafe"
 
 	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/internal/httpjson"
@@ -32,12 +33,11 @@ func (res *Resource[Row, Input]) servePost(w http.ResponseWriter, r *http.Reques
 	if *row, err = res.insert.Create(r.Context(), scope, *row); err != nil {
 		return err
 	}
-	v := reflect.ValueOf(row).Elem()
-	if !res.inScope(scope, v) {
+	if !res.inScope(scope, row) {
 		return res.errOutside()
 	}
-	created := reply{status: http.StatusCreated, path: res.path, id: *res.id.Text(v)}
-	return res.sendRow(w, r, preconditions{}, created, v)
+	created := reply{status: http.StatusCreated, path: res.path, id: *res.id.Text(unsafe.Pointer(row))}
+	return res.sendRow(w, r, preconditions{}, created, row)
 }
 
 // mayCreate returns the 403 unless the caller may add rows to the active unit.
@@ -76,22 +76,22 @@ func (res *Resource[Row, Input]) newRow(ctx context.Context, unit, id string, me
 	if id == "" {
 		id = NewID()
 	}
-	*res.id.Text(to) = id
-	*res.created.Time(to) = at
-	*res.updated.Time(to) = at
+	row := unsafe.Pointer(&both.row)
+	*res.id.Text(row) = id
+	*res.created.Time(row) = at
+	*res.updated.Time(row) = at
 	if res.unit != nil {
-		*res.unit.Text(to) = unit
+		*res.unit.Text(row) = unit
 	}
 	return &both.row, nil
 }
 
 // guard is what a write asks of the current row: the role, then If-Match.
 func (res *Resource[Row, Input]) guard(scope Scope, row Row, role string, pre preconditions) error {
-	v := reflect.ValueOf(&row).Elem()
-	if !res.inScope(scope, v) {
+	if !res.inScope(scope, &row) {
 		return ErrNotFound
 	}
-	if err := res.needFor(scope, v, role); err != nil {
+	if err := res.needFor(scope, &row, role); err != nil {
 		return err
 	}
 	if pre.absent() {
@@ -99,7 +99,7 @@ func (res *Resource[Row, Input]) guard(scope Scope, row Row, role string, pre pr
 	}
 	buf := jsonenc.Buffer()
 	defer jsonenc.Release(buf)
-	body, err := res.append(*buf, v)
+	body, err := res.append(*buf, &row)
 	if err != nil {
 		return err
 	}
@@ -155,11 +155,10 @@ func (res *Resource[Row, Input]) serveUpdate(w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	v := reflect.ValueOf(&row).Elem()
-	if !res.inScope(scope, v) {
+	if !res.inScope(scope, &row) {
 		return res.errOutside()
 	}
-	return res.sendRow(w, r, preconditions{}, reply{status: http.StatusOK}, v)
+	return res.sendRow(w, r, preconditions{}, reply{status: http.StatusOK}, &row)
 }
 
 type applyFunc func(ctx context.Context, members []strictjson.Member, input, current reflect.Value) error
@@ -168,11 +167,10 @@ type applyFunc func(ctx context.Context, members []strictjson.Member, input, cur
 // keeps its updated_at, so that a repeated PUT changes nothing.
 func (res *Resource[Row, Input]) changed(ctx context.Context, old Row, members []strictjson.Member, apply applyFunc) (Row, error) {
 	var input Input
-	current := reflect.ValueOf(&old).Elem()
-	res.tidy(current)
+	res.tidy(&old)
 	row := old
 	from, to := reflect.ValueOf(&input).Elem(), reflect.ValueOf(&row).Elem()
-	if err := apply(ctx, members, from, current); err != nil {
+	if err := apply(ctx, members, from, reflect.ValueOf(&old).Elem()); err != nil {
 		return old, err
 	}
 	res.toRow(from, to)
@@ -181,12 +179,12 @@ func (res *Resource[Row, Input]) changed(ctx context.Context, old Row, members [
 	}
 	at := now()
 	// The clock was set back, or that of another process is ahead.
-	for _, before := range []*time.Time{res.created.Time(current), res.updated.Time(current)} {
+	for _, before := range []*time.Time{res.created.Time(unsafe.Pointer(&old)), res.updated.Time(unsafe.Pointer(&old))} {
 		if at.Before(*before) {
 			at = *before
 		}
 	}
-	*res.updated.Time(to) = at
+	*res.updated.Time(unsafe.Pointer(&row)) = at
 	return row, nil
 }
 

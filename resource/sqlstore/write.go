@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"math/rand/v2"
-	"reflect"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/tenetkit/tenet/apierror/sqlerr"
 	"github.com/tenetkit/tenet/resource"
@@ -22,7 +22,7 @@ func (s *Store[Row]) Create(ctx context.Context, scope resource.Scope, row Row) 
 }
 
 func (s *Store[Row]) unitOf(row *Row) string {
-	return *s.unit.Text(reflect.ValueOf(row).Elem())
+	return *s.unit.Text(unsafe.Pointer(row))
 }
 
 // maxArgs is how many values one statement binds at most. SQLite's own limit is
