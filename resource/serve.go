@@ -70,7 +70,8 @@ func (res *Resource[Row, Input]) target(r *http.Request) (string, bool) {
 	path, id := r.URL.Path, r.PathValue("id")
 	// Below http.StripPrefix only the end of the resource's path is left, and for a
 	// row perhaps its id alone, which may look like that end.
-	if path != "/"+id && strings.HasSuffix(res.path, path) {
+	row := len(path) > 0 && path[0] == '/' && path[1:] == id
+	if !row && strings.HasSuffix(res.path, path) {
 		return "", true
 	}
 	if id != "" {
