@@ -10,6 +10,9 @@ import (
 	"unsafe"
 )
 
+// headSize is that of most names with what is around them.
+const headSize = 32
+
 // field is one member of the object that a struct becomes.
 type field struct {
 	name   string
@@ -20,7 +23,9 @@ type field struct {
 
 	odd bool // the tag asks for what is left to encoding/json
 
-	prefix   string  // `,"name":`
+	prefix   string // `,"name":`, and the quote where there is one in any case
+	head     [headSize]byte
+	headed   bool    // head is all of prefix
 	offset   uintptr // in the struct, unless hops lead there
 	hops     []hop   // where structs are embedded by pointer
 	omitted  func(unsafe.Pointer) bool
@@ -56,7 +61,10 @@ func (b builder) structure(t reflect.Type, names []string) appender {
 		f.prefix = string(AppendString([]byte{','}, f.name)) + ":"
 		f.encoder = b.encoder(ft)
 		f.omitted = omission(ft, f.omitEmpty, f.omitZero)
-		f.kind, f.nullable = shortcut(ft)
+		if f.kind, f.nullable = shortcut(ft); f.kind == aString && !f.nullable {
+			f.prefix += `"`
+		}
+		f.headed = copy(f.head[:], f.prefix) == len(f.prefix)
 	}
 	return func(b []byte, p unsafe.Pointer, depth int) ([]byte, error) {
 		start := len(b)
@@ -71,17 +79,26 @@ func (b builder) structure(t reflect.Type, names []string) appender {
 			if f.omitted != nil && f.omitted(q) {
 				continue
 			}
-			b = append(b, f.prefix...)
+			if n := len(b); f.headed && cap(b)-n >= headSize {
+				// A copy of a fixed size is no call; what is too much is written over.
+				*(*[headSize]byte)(b[n : n+headSize]) = f.head
+				b = b[:n+len(f.prefix)]
+			} else {
+				b = append(b, f.prefix...)
+			}
 			if f.nullable {
 				if q = *(*unsafe.Pointer)(q); q == nil {
 					b = append(b, "null"...)
 					continue
 				}
+				if f.kind == aString {
+					b = append(b, '"')
+				}
 			}
 			var err error
 			switch f.kind {
 			case aString:
-				b = AppendString(b, *(*string)(q))
+				b = appendText(b, *(*string)(q))
 			case aBool:
 				b = strconv.AppendBool(b, *(*bool)(q))
 			case anInt:

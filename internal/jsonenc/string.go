@@ -14,24 +14,24 @@ var plain = func() (table [utf8.RuneSelf]bool) {
 	return table
 }()
 
-// plain8 is plain for eight bytes at once.
-func plain8(s string) bool {
+// odd8 sets the highest bit of a byte in which one of eight bytes is not plain, and
+// perhaps of others. Below ASCII's end, taking away 1 sets it where nothing was, and
+// taking away a space for control characters. The quote and the ampersand differ in
+// one bit, as do < and >.
+func odd8(s string) uint64 {
 	_ = s[7]
-	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	const (
-		each = 0x0101_0101_0101_0101
-		high = each * 0x80
-		rest = each * 0x7f
-	)
-	// With the highest bit of a byte clear, adding 0x7f sets it unless the byte is
-	// zero, and adding 0x60 unless it is a control character. The quote and the
-	// ampersand differ in one bit, as do < and >.
-	backslash := x ^ each*'\\'
-	quote := (x | each*4) ^ each*'&'
-	angle := (x | each*2) ^ each*'>'
-	return x&high == 0 && (x+each*0x60)&(backslash+rest)&(quote+rest)&(angle+rest)&high == high
+	quote := (w | ones*4) ^ ones*'&'
+	angle := (w | ones*2) ^ ones*'>'
+	backslash := w ^ ones*'\\'
+	return (w - ones*' ') | (quote - ones) | (angle - ones) | (backslash - ones) | w
 }
+
+const (
+	ones  = 0x0101_0101_0101_0101
+	highs = ones * 0x80
+)
 
 // plainText reports whether all of s stands for itself.
 func plainText(s string) bool {
@@ -43,24 +43,25 @@ func plainText(s string) bool {
 		}
 		return true
 	}
-	for i := 0; i+8 < len(s); i += 8 {
-		if !plain8(s[i:]) {
-			return false
-		}
+	odd := odd8(s[len(s)-8:])
+	for ; len(s) > 8; s = s[8:] {
+		odd |= odd8(s)
 	}
-	return plain8(s[len(s)-8:])
+	return odd&highs == 0
 }
 
 // AppendString appends s as a JSON string the way json.Marshal does.
-func AppendString(b []byte, s string) []byte {
-	b = append(b, '"')
+func AppendString(b []byte, s string) []byte { return appendText(append(b, '"'), s) }
+
+// appendText appends s and the quote behind it.
+func appendText(b []byte, s string) []byte {
 	if plainText(s) {
 		b = append(b, s...)
 		return append(b, '"')
 	}
 	start := 0
 	for i := 0; i < len(s); {
-		if len(s)-i >= 8 && plain8(s[i:]) {
+		if len(s)-i >= 8 && odd8(s[i:])&highs == 0 {
 			i += 8
 			continue
 		}
