@@ -328,3 +328,29 @@ func BenchmarkMarshal(b *testing.B) {
 		}
 	}
 }
+
+// The ends of all months of four-digit years, and some of the days between.
+func TestTimesOfTenThousandYears(t *testing.T) {
+	t.Parallel()
+	check := func(at time.Time) {
+		text, err := at.AppendText([]byte{'"'})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, '"')
+		if got, err := jsonenc.Append(nil, at); err != nil || !bytes.Equal(got, text) {
+			t.Fatalf("Append(%v) = %s, %v; want %s", at, got, err, text)
+		}
+	}
+	for year := range 10_000 {
+		for month := time.January; month <= time.December; month++ {
+			first := time.Date(year, month, 1, 0, 0, 0, year*7, time.UTC)
+			check(first)
+			if year > 0 || month > 1 {
+				check(first.Add(-time.Nanosecond))
+			}
+			check(first.Add(time.Duration(year%28)*23*time.Hour + time.Duration(year)*time.Second))
+		}
+	}
+	check(time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC))
+}

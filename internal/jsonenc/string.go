@@ -1,6 +1,10 @@
 package jsonenc
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+	"unsafe"
+)
 
 const hex = "0123456789abcdef"
 
@@ -14,24 +18,21 @@ var plain = func() (table [utf8.RuneSelf]bool) {
 	return table
 }()
 
-// odd8 sets the highest bit of a byte in which one of eight bytes is not plain, and
-// perhaps of others. Below ASCII's end, taking away 1 sets it where nothing was, and
-// taking away a space for control characters. The quote and the ampersand differ in
-// one bit, as do < and >.
-func odd8(s string) uint64 {
-	_ = s[7]
-	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	quote := (w | ones*4) ^ ones*'&'
-	angle := (w | ones*2) ^ ones*'>'
-	backslash := w ^ ones*'\\'
-	return (w - ones*' ') | (quote - ones) | (angle - ones) | (backslash - ones) | w
-}
-
 const (
 	ones  = 0x0101_0101_0101_0101
 	highs = ones * 0x80
 )
+
+// odd sets the highest bit of a byte where one of the eight in w is not plain, and
+// perhaps more bits. Below ASCII's end, taking away 1 sets it where nothing was, and
+// taking away a space where a control character was. The quote and the ampersand
+// differ in one bit, as do < and >.
+func odd(w uint64) uint64 {
+	quote := (w | ones*4) ^ ones*'&'
+	angle := (w | ones*2) ^ ones*'>'
+	backslash := w ^ ones*'\\'
+	return ((w - ones*' ') | (quote - ones) | (angle - ones) | (backslash - ones) | w) & highs
+}
 
 // plainText reports whether all of s stands for itself.
 func plainText(s string) bool {
@@ -43,11 +44,12 @@ func plainText(s string) bool {
 		}
 		return true
 	}
-	odd := odd8(s[len(s)-8:])
-	for ; len(s) > 8; s = s[8:] {
-		odd |= odd8(s)
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	found := odd(binary.LittleEndian.Uint64(b[len(b)-8:]))
+	for ; len(b) > 8; b = b[8:] {
+		found |= odd(binary.LittleEndian.Uint64(b))
 	}
-	return odd&highs == 0
+	return found == 0
 }
 
 // AppendString appends s as a JSON string the way json.Marshal does.
@@ -61,7 +63,7 @@ func appendText(b []byte, s string) []byte {
 	}
 	start := 0
 	for i := 0; i < len(s); {
-		if len(s)-i >= 8 && odd8(s[i:])&highs == 0 {
+		if len(s)-i >= 8 && plainText(s[i:i+8]) {
 			i += 8
 			continue
 		}
