@@ -187,6 +187,9 @@ func compare(code, param string, fe validator.FieldError) string {
 	switch {
 	case strings.HasSuffix(fe.Tag(), "field"):
 		words := map[string]string{"min": "not be below ", "max": "not be above ", "above": "be above ", "below": "be below "}
+		if fe.Type() == reflect.TypeFor[time.Time]() {
+			words = map[string]string{"min": "not be before ", "max": "not be after ", "above": "be after ", "below": "be before "}
+		}
 		return "must " + words[code] + param
 	case unit != "":
 		words := map[string]string{"min": "at least ", "max": "at most ", "above": "more than ", "below": "fewer than "}

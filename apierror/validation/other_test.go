@@ -2,6 +2,7 @@ package validation_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,6 +20,8 @@ type plan struct {
 	Trip   *span           `json:"trip"`
 	Trips  []span          `json:"trips" validate:"dive"`
 	ByName map[string]span `json:"by_name" validate:"dive"`
+	Day    time.Time       `json:"day"`
+	Due    *time.Time      `json:"due" validate:"omitempty,gtfield=Day"`
 	Small  struct {
 		Count int `json:"count" validate:"ltecsfield=Most"`
 	} `json:"small"`
@@ -30,6 +33,7 @@ func TestRulesThatCompareFields(t *testing.T) {
 	backwards := span{From: 2, Until: 1}
 	v := plan{span: backwards, Trip: &backwards, Trips: []span{{1, 2}, backwards}, ByName: map[string]span{"a": backwards}}
 	v.Small.Count = 1
+	v.Day, v.Due = time.Unix(1, 0), new(time.Unix(0, 0))
 	err := validation.New().Struct(v)
 	tests := map[string]struct {
 		opts validation.Options
@@ -41,6 +45,7 @@ func TestRulesThatCompareFields(t *testing.T) {
 			"trips[1].end":  "End must be above that of start",
 			"by_name.a.end": "End must be above that of start",
 			"small.count":   "Count must not be above that of most",
+			"due":           "Due must be after that of day",
 		}},
 		"of a pointer to it, in other words": {
 			validation.Options{Struct: &plan{}, Label: func(path string) string { return "<" + path + ">" }}, map[string]string{
@@ -49,6 +54,7 @@ func TestRulesThatCompareFields(t *testing.T) {
 				"trips[1].end":  "<trips[1].end> must be above that of <start>",
 				"by_name.a.end": "<by_name.a.end> must be above that of <start>",
 				"small.count":   "<small.count> must not be above that of <most>",
+				"due":           "<due> must be after that of <day>",
 			},
 		},
 		"of another type": {validation.Options{Struct: 7}, map[string]string{
@@ -57,6 +63,7 @@ func TestRulesThatCompareFields(t *testing.T) {
 			"trips[1].end":  "End must be above that of from",
 			"by_name.a.end": "End must be above that of from",
 			"small.count":   "Count must not be above that of most",
+			"due":           "Due must be after that of day",
 		}},
 	}
 	for name, tt := range tests {
