@@ -38,13 +38,14 @@ func (f *Field) Value(row reflect.Value) any {
 	return v.Interface()
 }
 
-// Text, Time and NullTime return where the row that is pointed to keeps the field,
-// which is a string, a time, or one that may be null. Going there by index would
-// cost more than all else that is done to a row of a list.
+// Text returns where the row that is pointed to keeps the field, which is a string.
+// Going there by index would cost more than all else that is done to a row of a list.
 func (f *Field) Text(row unsafe.Pointer) *string { return (*string)(unsafe.Add(row, f.offset)) }
 
+// Time is Text for a time.
 func (f *Field) Time(row unsafe.Pointer) *time.Time { return (*time.Time)(unsafe.Add(row, f.offset)) }
 
+// NullTime is Text for a time that may be null.
 func (f *Field) NullTime(row unsafe.Pointer) **time.Time {
 	return (**time.Time)(unsafe.Add(row, f.offset))
 }
