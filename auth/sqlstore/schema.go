@@ -7,8 +7,9 @@ import (
 	"github.com/tenetkit/tenet/internal/sqlschema"
 )
 
-// migrations holds the statements of each version of the schema, the oldest
-// first. Released ones never change.
+// migrations holds the statements that create the tables, and then those that bring
+// tables of each version to the next one, the oldest first: released ones never
+// change.
 var migrations = [][]string{{
 	`CREATE TABLE {prefix}clients (
 	id text NOT NULL PRIMARY KEY CHECK (id <> ''),

@@ -24,9 +24,11 @@ type Tables struct {
 	// Prefix + "schema".
 	Prefix string
 
-	// Migrations holds the statements of each version, the oldest first.
-	// Released ones never change. In them {prefix} stands for the prefix,
-	// {flag} for the type of a bool, {off} for its false.
+	// Migrations holds first the statements that create the tables as they
+	// are at the newest version, and then those that bring tables of each
+	// version to the next one, the oldest first: released ones never change. In
+	// them {prefix} stands for the prefix, {flag} for the type of a bool, {off}
+	// for its false.
 	Migrations [][]string
 }
 
@@ -50,14 +52,8 @@ func (t Tables) Check() error {
 	return nil
 }
 
-// Statements returns all statements, in order.
-func (t Tables) Statements() []string {
-	var all []string
-	for _, templates := range t.Migrations {
-		all = append(all, t.fill(templates)...)
-	}
-	return all
-}
+// Statements returns those that create the tables, in order.
+func (t Tables) Statements() []string { return t.fill(t.Migrations[0]) }
 
 func (t Tables) fill(templates []string) []string {
 	flag, off := "boolean", "false"
@@ -118,7 +114,11 @@ func (t Tables) Migrate(ctx context.Context, db *sql.DB) error {
 	if version >= len(t.Migrations) {
 		return tx.Commit()
 	}
-	for _, templates := range t.Migrations[version:] {
+	missing := t.Migrations[version:]
+	if version == 0 {
+		missing = t.Migrations[:1]
+	}
+	for _, templates := range missing {
 		for _, statement := range t.fill(templates) {
 			if _, err := tx.ExecContext(ctx, statement); err != nil {
 				return err
