@@ -125,6 +125,16 @@ func TestJobsInADatabase(t *testing.T) {
 				t.Errorf("%d jobs that have ended keep their input or token, %v", kept, err)
 			}
 		},
+		"the largest result": func(t *testing.T, _ *sql.DB, _ string, opts jobs.Options) {
+			size := 16<<20 - len(`{"text":""}`)
+			runner, h := jobRunner(t, opts, jobs.Operation{Run: func(_ context.Context, _ string, input []byte) (any, error) {
+				more, err := strconv.Atoi(string(input))
+				return map[string]string{"text": strings.Repeat("x", size+more)}, err
+			}})
+			kept, refused := startJob(t, h, "0"), startJob(t, h, "1")
+			jobState(t, runner, refused, `"failed","errors":[{"code":"internal_server_error","message":"Internal server error"}]}`)
+			jobState(t, runner, kept, `"succeeded","text":"`+strings.Repeat("x", size)+`"}`)
+		},
 		"attempts": func(t *testing.T, _ *sql.DB, _ string, opts jobs.Options) {
 			runner, h := jobRunner(t, opts, jobs.Operation{Run: func(ctx context.Context, _ string, _ []byte) (any, error) {
 				jobs.Progress(ctx, map[string]int{"done": 1})

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tenetkit/tenet/apierror"
 	"github.com/tenetkit/tenet/resource/jobs"
 )
 
@@ -139,13 +140,13 @@ func TestResultsHaveOnlySoManyBytes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		runner := newRunner(t, jobs.Options{Workers: 1})
-		sizes := []int{20 << 20, 10 << 20, 1 << 20, 40 << 20}
+		sizes := []int{15 << 20, 10 << 20, 6 << 20, 14 << 20}
 		var locations []string
 		for _, size := range sizes {
 			result := json.RawMessage(`"` + strings.Repeat("x", size) + `"`)
 			locations = append(locations, start(t, runner, func(context.Context) (any, error) { return result, nil }))
 			synctest.Wait()
-			if size == 1<<20 { // 31 MiB
+			if size == 6<<20 { // 31 MiB
 				for _, location := range locations {
 					if rec := send(runner.Handler(), "HEAD", location, "ada"); rec.Code != 200 {
 						t.Errorf("HEAD = %d, want 200", rec.Code)
@@ -153,10 +154,50 @@ func TestResultsHaveOnlySoManyBytes(t *testing.T) {
 				}
 			}
 		}
-		for i, want := range []int{404, 404, 404, 200} { // the newest stays
+		for i, want := range []int{404, 200, 200, 200} {
 			if rec := send(runner.Handler(), "HEAD", locations[i], "ada"); rec.Code != want {
 				t.Errorf("HEAD of job %d = %d, want %d", i, rec.Code, want)
 			}
 		}
 	})
+}
+
+// TestAResultHasOnlySoManyBytes: one that a database may refuse is not kept, and the
+// work is not done again for that.
+func TestAResultHasOnlySoManyBytes(t *testing.T) {
+	t.Parallel()
+	const most = 16 << 20
+	const internal = `"errors":[{"code":"internal_server_error","message":"Internal server error"}]}`
+	text := func(size int) json.RawMessage { return json.RawMessage(`"` + strings.Repeat("x", size-2) + `"`) }
+	tests := map[string]struct {
+		result any
+		err    error
+		want   string
+	}{
+		"a result as large as may be":     {text(most), nil, `"succeeded","result":` + string(text(most)) + `}`},
+		"a result that is larger":         {text(most + 1), nil, `"failed","done":1,` + internal},
+		"a larger one beside an error":    {text(most + 1), apierror.Conflict("", "taken", "Taken"), `"failed","done":1,"errors":[{"code":"taken","message":"Taken"}]}`},
+		"reasons that are longer than so": {nil, apierror.Conflict("", "taken", strings.Repeat("x", 1<<20)), `"failed","done":1,` + internal},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyStore(t, func(t *testing.T, opts jobs.Options) {
+				runs := 0
+				runner := newRunner(t, opts)
+				closing(t, runner)
+				location := begin(t, operate(t, runner, jobs.Operation{Run: func(ctx context.Context, _ string, _ []byte) (any, error) {
+					runs++
+					jobs.Progress(ctx, told{Done: 1})
+					jobs.Progress(ctx, text(most+1))
+					time.Sleep(2 * time.Second)
+					return tt.result, tt.err
+				}}), "")
+				time.Sleep(time.Hour / 2)
+				if got := withoutTimes(t, runner, location); got != tt.want || runs != 1 {
+					t.Errorf("after %d runs the job is %.200s, want %.200s", runs, got, tt.want)
+				}
+			})
+		})
+	}
 }

@@ -37,7 +37,7 @@ func (h *held) deadline() time.Time { return h.since.Add(h.run.opts.Lease * 5 / 
 func (h *held) listen(value any) {
 	out, err := outcomeOf(value)
 	if err != nil {
-		h.report("progress that is no JSON", h.job.ID, err)
+		h.report("progress that cannot be kept", h.job.ID, err)
 		return
 	}
 	h.talk.Lock()

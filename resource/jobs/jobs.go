@@ -209,7 +209,8 @@ func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, err
 // func's context has the values of the request's but outlives it; it is canceled
 // by a DELETE of the job, and when [Runner.Close] gives up waiting. The members of
 // its result, if that is a JSON object, become members of the finished job, also
-// where there is an error; any other result becomes the member "result".
+// where there is an error; any other result becomes the member "result". With more
+// than 16 MiB as JSON it is not kept, and the job has failed.
 func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any, error), error)) http.Handler {
 	return run.accepting(func(r *http.Request) (*job, error) {
 		work, err := prepare(r)

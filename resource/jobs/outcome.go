@@ -3,6 +3,8 @@ package jobs
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -16,14 +18,30 @@ type outcome struct {
 	listed  bool   // there is such a member, and it is a list
 }
 
+// A result and the reasons for a failure have at most so many bytes: few enough for
+// every database that jobs are kept in, since one that refuses them would not learn
+// that the job has ended, and it would be done again.
+const (
+	maxResult  = 16 << 20
+	maxReasons = 1 << 20
+)
+
 // outcomeOf encodes the members of a result. Those that the job has itself are
 // left out.
 func outcomeOf(result any) (outcome, error) {
-	var out outcome
 	body, err := json.Marshal(result)
 	if err != nil {
 		return outcome{}, err
 	}
+	if len(body) > maxResult {
+		return outcome{}, fmt.Errorf("it has %d bytes as JSON, and %d at most may be kept", len(body), maxResult)
+	}
+	return outcomeIn(body)
+}
+
+// outcomeIn takes an encoded result apart.
+func outcomeIn(body []byte) (outcome, error) {
+	var out outcome
 	if string(body) == "null" {
 		return out, nil
 	}
@@ -62,7 +80,7 @@ func outcomeFrom(members []byte) outcome {
 	if len(members) == 0 {
 		return outcome{}
 	}
-	out, err := outcomeOf(json.RawMessage(slices.Concat([]byte("{"), members[1:], []byte("}"))))
+	out, err := outcomeIn(slices.Concat([]byte("{"), members[1:], []byte("}")))
 	if err != nil {
 		return outcome{} // not what this package has written
 	}
@@ -103,6 +121,9 @@ func reasons(err error) []byte {
 	body, err := json.Marshal(list)
 	if err != nil {
 		return nil // strings always encode
+	}
+	if len(body) > maxReasons {
+		return reasons(errors.New("the reasons are too long"))
 	}
 	return body[1 : len(body)-1]
 }

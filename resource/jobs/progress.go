@@ -11,7 +11,7 @@ import (
 // Progress tells how far the work of a job has come. The members of value, if that
 // is a JSON object, are members of the job until it tells of more progress or
 // ends; any other value is the member "result". A job that fails without a result
-// keeps them. The context is that of the work; under one of no job, Progress does
+// keeps them. A value of more than 16 MiB as JSON is passed over. The context is that of the work; under one of no job, Progress does
 // nothing.
 func Progress(ctx context.Context, value any) { progress.Tell(ctx, value) }
 
@@ -20,7 +20,7 @@ func (run *Runner) listen(ctx context.Context, j *job) context.Context {
 	return progress.NewContext(ctx, func(value any) {
 		out, err := outcomeOf(value)
 		if err != nil {
-			run.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "progress that is no JSON",
+			run.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "progress that cannot be kept",
 				slog.String("job", j.id), slog.String("cause", err.Error()))
 			return
 		}

@@ -69,7 +69,7 @@ func TestAJobTellsItsProgress(t *testing.T) {
 		if got := state(t, runner, location); !strings.HasSuffix(got, `04Z","total":4}`) {
 			t.Errorf("the job afterwards is %s", got)
 		}
-		if got := log.String(); strings.Count(got, "progress that is no JSON") != 1 || strings.Contains(got, "ERROR") {
+		if got := log.String(); strings.Count(got, "progress that cannot be kept") != 1 || strings.Contains(got, "ERROR") {
 			t.Errorf("the log says %s", got)
 		}
 	})

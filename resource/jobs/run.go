@@ -221,7 +221,7 @@ func (run *Runner) expire() {
 	n := 0
 	for rest := len(run.finished); rest > 0; rest-- {
 		j := run.finished[n]
-		if rest <= run.opts.KeepMost && time.Since(j.updated) < run.opts.Keep && (run.kept <= maxKept || rest == 1) {
+		if rest <= run.opts.KeepMost && time.Since(j.updated) < run.opts.Keep && run.kept <= maxKept {
 			break
 		}
 		delete(run.jobs, j.id)
