@@ -17,11 +17,11 @@ func ExampleSchema() {
 		fmt.Println(statement + ";")
 	}
 	// Output:
-	// CREATE TABLE payments_keys (
+	// CREATE TABLE IF NOT EXISTS payments_keys (
 	// 	id text NOT NULL PRIMARY KEY,
 	// 	request text NOT NULL,
 	// 	until bigint NOT NULL,
 	// 	answer bytea
 	// );
-	// CREATE INDEX payments_keys_until_idx ON payments_keys (until);
+	// CREATE INDEX IF NOT EXISTS payments_keys_until_idx ON payments_keys (until);
 }

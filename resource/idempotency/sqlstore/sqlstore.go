@@ -61,20 +61,20 @@ func (o Options) tables() sqlschema.Tables {
 	if o.Dialect == sqlschema.SQLite {
 		bytes = "blob"
 	}
-	// Released versions never change.
 	return sqlschema.Tables{Dialect: o.Dialect, Prefix: o.Prefix, Migrations: [][]string{{
-		`CREATE TABLE {prefix}keys (
+		`CREATE TABLE IF NOT EXISTS {prefix}keys (
 	id text NOT NULL PRIMARY KEY,
 	request text NOT NULL,
 	until bigint NOT NULL,
 	answer ` + bytes + `
 )`,
-		`CREATE INDEX {prefix}keys_until_idx ON {prefix}keys (until)`,
+		`CREATE INDEX IF NOT EXISTS {prefix}keys_until_idx ON {prefix}keys (until)`,
 	}}}
 }
 
-// Schema returns the statements that create the tables, in order. The column
-// until is in microseconds since 1970. It fails as [New] does.
+// Schema returns the statements that create the tables, in order; what is there
+// already, they leave alone. The column until is in microseconds since 1970. It
+// fails as [New] does.
 func Schema(opts Options) ([]string, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
