@@ -56,6 +56,9 @@ func TestAdmin(t *testing.T) {
 		s.want(t, 201, call{as: admin, method: "POST", target: "/role-assignments", body: `{"subject":"demo-none","org_unit_id":"us","role":"editor"}`}).decode(t, &revoked)
 		accepted := s.want(t, 202, call{as: "demo-none", method: "POST", target: "/leads/import", body: "[" + strings.Repeat(`{"name":"row"},`, 9_000) + `{"name":"last"}]`})
 		s.want(t, 204, call{as: admin, method: "DELETE", target: "/role-assignments/" + revoked.ID})
+		aJobFailed(t, open(t, e))
+		s.want(t, 403, call{as: "demo-none", target: accepted.header.Get("Location")})
+		s.want(t, 201, call{as: admin, method: "POST", target: "/role-assignments", body: `{"subject":"demo-none","org_unit_id":"us","role":"reader"}`})
 		ended := s.finished(t, "demo-none", accepted.header.Get("Location"))
 		if ended.Status != "failed" || ended.Counts.Succeeded == ended.Counts.Total {
 			t.Errorf("the import of a caller without a role any more: %s with %+v, want failed before the end", ended.Status, ended.Counts)

@@ -28,6 +28,24 @@ func imported(t *testing.T, db *sql.DB) (rows, names int) {
 	return rows, names
 }
 
+// aJobFailed waits until a job has failed, which a caller without a role cannot ask
+// for.
+func aJobFailed(t *testing.T, db *sql.DB) {
+	t.Helper()
+	for deadline, tick := time.Now().Add(lease+time.Minute), time.Tick(10*time.Millisecond); ; <-tick {
+		var failed int
+		if err := db.QueryRow("SELECT count(*) FROM jobs_queue WHERE status = 'failed'").Scan(&failed); err != nil {
+			t.Fatal(err)
+		}
+		if failed > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the job goes on")
+		}
+	}
+}
+
 // spawnUnlimited runs the program with a limit that no test reaches.
 func spawnUnlimited(t *testing.T, binary string, e engine) (*server, *exec.Cmd) {
 	t.Helper()
@@ -103,6 +121,9 @@ func TestKilledImport(t *testing.T) {
 
 			s, cmd := spawnUnlimited(t, binary, e)
 			before, _ := imported(t, db)
+			aJobFailed(t, db)
+			s.want(t, 403, call{as: "demo-apac", target: accepted.header.Get("Location")})
+			s.want(t, 201, call{as: "demo-admin", method: "POST", target: "/role-assignments", body: `{"subject":"demo-apac","org_unit_id":"apac","role":"reader"}`})
 			j := s.finished(t, "demo-apac", accepted.header.Get("Location"))
 			if j.Status != "failed" || len(j.Errors) == 0 || j.Errors[0].Code != "missing_role" {
 				t.Errorf("job %+v, want failed with missing_role", j)
@@ -112,6 +133,58 @@ func TestKilledImport(t *testing.T) {
 			}
 			stop(t, cmd, syscall.SIGTERM)
 		})
+	})
+}
+
+// TestImportStaysInItsUnit goes on in another unit while an import runs: its job is
+// not there, and is when the caller is back.
+func TestImportStaysInItsUnit(t *testing.T) {
+	t.Parallel()
+	forEachEngine(t, func(t *testing.T, e engine) {
+		s := startUnlimited(t, e)
+		db := open(t, e)
+		const as, rows = "demo-multi", 1000
+		choose := func(unit string) {
+			t.Helper()
+			s.want(t, 200, call{as: as, method: "POST", target: "/org-units/active", body: `{"org_unit_id":"` + unit + `"}`})
+		}
+		s.want(t, 201, call{as: "demo-admin", method: "POST", target: "/role-assignments", body: `{"subject":"` + as + `","org_unit_id":"uk","role":"editor"}`})
+		choose("uk")
+		location := s.want(t, 202, importOf(as, rows)).header.Get("Location")
+		s.want(t, 200, call{as: as, target: location})
+
+		choose("apac")
+		hidden := func() {
+			t.Helper()
+			for _, method := range []string{"GET", "HEAD", "DELETE"} {
+				other := s.want(t, 404, call{as: as, method: method, target: location})
+				unknown := s.want(t, 404, call{as: as, method: method, target: "/jobs/UNKNOWN"})
+				if other.body != unknown.body {
+					t.Errorf("%s of the job of another unit answers %s, of an unknown one %s", method, other.body, unknown.body)
+				}
+			}
+		}
+		hidden()
+		for deadline, tick := time.Now().Add(time.Minute), time.Tick(10*time.Millisecond); ; <-tick {
+			if n, _ := imported(t, db); n == rows {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the import does not go on")
+			}
+		}
+		hidden()
+		s.want(t, 204, call{as: as, method: "DELETE", target: "/org-units/active"})
+		s.want(t, 403, call{as: as, target: location})
+
+		choose("uk")
+		if j := s.finished(t, as, location); j.Status != "succeeded" || j.Counts.Succeeded != rows {
+			t.Errorf("job %+v, want all %d rows succeeded", j, rows)
+		}
+		var strays int
+		if err := db.QueryRow("SELECT count(*) FROM leads WHERE name LIKE 'row %' AND org_unit <> 'uk'").Scan(&strays); err != nil || strays != 0 {
+			t.Errorf("%d rows are in other units, %v", strays, err)
+		}
 	})
 }
 

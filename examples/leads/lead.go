@@ -45,7 +45,6 @@ func newLeads(data *data, runner *jobs.Runner, scoper *ouscope.Scoper, barred fu
 	if err != nil {
 		return nil, nil, err
 	}
-	activeUnit := func(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() }
 	once, err := idempotency.New(auth.Subject, activeUnit, data.answers, idempotency.Options{Keep: kept, Logger: logger})
 	if err != nil {
 		return nil, nil, err
@@ -60,6 +59,9 @@ func newLeads(data *data, runner *jobs.Runner, scoper *ouscope.Scoper, barred fu
 	}
 	return once(declared), once(importing), nil
 }
+
+// activeUnit is the unit that keys and imports belong to.
+func activeUnit(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() }
 
 // declareLeads declares the resource. An import by a subject that is barred ends.
 func declareLeads(store resource.Store[Lead], cursors *keyset.Pager, scoper *ouscope.Scoper, barred func(subject, unit string) bool) (*resource.Resource[Lead, LeadInput], error) {

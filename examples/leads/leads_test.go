@@ -237,7 +237,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("%d leads after the import, want 32", total)
 		}
 
-		// A job is visible to the subject that started it alone.
+		// A job is visible to the subject that started it alone, and in its unit.
 		other := s.want(t, 404, call{as: "demo-admin", target: location})
 		unknown := s.want(t, 404, call{as: "demo-admin", target: "/jobs/unknown"})
 		if other.body != unknown.body {

@@ -103,7 +103,7 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 	}
 
 	// What, and the imports, which go on after the answer.
-	s.runner, err = jobs.New(auth.Subject, jobs.Options{Store: data.jobs, Lease: lease, Keep: kept, Logger: logger})
+	s.runner, err = jobs.New(auth.Subject, jobs.Options{Unit: activeUnit, Store: data.jobs, Lease: lease, Keep: kept, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 	mux.Handle("/leads", scoped(leads))
 	mux.Handle("/leads/{id}", scoped(leads))
 	mux.Handle("/leads/import", scoped(imports))
-	mux.Handle("/jobs/{id}", known(s.runner.Handler()))
+	mux.Handle("/jobs/{id}", scoped(s.runner.Handler()))
 	mux.Handle("GET /healthz", apierror.Handler(s.health))
 
 	s.handler = apierror.Recover(apierror.Options{Logger: slog.New(untold{logger.Handler()})})(apierror.Mux(mux))

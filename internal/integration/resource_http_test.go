@@ -48,8 +48,8 @@ func serveThings(t *testing.T, store any, units ...string) http.Handler {
 func send(h http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	if len(header) > 0 {
-		r.Header.Set(header[0], header[1])
+	for pair := range slices.Chunk(header, 2) {
+		r.Header.Set(pair[0], pair[1])
 	}
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, r)

@@ -92,9 +92,14 @@ var jobTimes = regexp.MustCompile(`^{"id":"[A-Z0-9]+","status":("[a-z]+"),"creat
 // jobState waits until the job is as wanted, and fails the test after a while.
 func jobState(t testing.TB, runner *jobs.Runner, location, want string) {
 	t.Helper()
+	jobStateAs(t, runner, location, want, "X-Subject", "ada")
+}
+
+func jobStateAs(t testing.TB, runner *jobs.Runner, location, want string, header ...string) {
+	t.Helper()
 	got := ""
 	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); {
-		rec := sendAs(runner.Handler(), "GET", location, "")
+		rec := send(runner.Handler(), "GET", location, "", header...)
 		if got = jobTimes.ReplaceAllString(rec.Body.String(), "$1"); got == want {
 			return
 		}
@@ -125,6 +130,7 @@ func TestJobsInADatabase(t *testing.T) {
 				t.Errorf("%d jobs that have ended keep their input or token, %v", kept, err)
 			}
 		},
+		"the unit that it was started in": jobStaysInItsUnit,
 		"the largest result": func(t *testing.T, _ *sql.DB, _ string, opts jobs.Options) {
 			size := 16<<20 - len(`{"text":""}`)
 			runner, h := jobRunner(t, opts, jobs.Operation{Run: func(_ context.Context, _ string, input []byte) (any, error) {

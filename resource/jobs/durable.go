@@ -60,7 +60,7 @@ func (d *durable) add(ctx context.Context, j *job, op Operation, input []byte) e
 		return apierror.Unavailable(d.run.opts.RetryAfter)
 	}
 	verdict, err := d.store.Add(ctx, jobstore.Job{
-		ID: j.id, Owner: j.owner, Operation: op.Name, Input: input, Status: jobstore.Queued, Created: micro(j.created), Updated: micro(j.updated),
+		ID: j.id, Owner: j.owner, Unit: j.unit, Operation: op.Name, Input: input, Status: jobstore.Queued, Created: micro(j.created), Updated: micro(j.updated),
 	}, jobstore.Bounds{PerOwner: d.run.opts.MaxPerSubject, Queued: d.run.opts.Queue})
 	switch {
 	case err != nil:
@@ -164,9 +164,9 @@ func (d *durable) claim() (*held, error) {
 
 func (d *durable) lease() time.Time { return micro(time.Now().Add(d.run.opts.Lease)) }
 
-// cancel ends the owner's job, as that of Runner does.
-func (d *durable) cancel(ctx context.Context, id, owner string) (int, error) {
-	status, err := d.store.Cancel(ctx, id, owner, outcome{}.with(canceled), micro(time.Now().Add(d.run.opts.Keep)))
+// cancel ends the job, as that of Runner does.
+func (d *durable) cancel(ctx context.Context, id string, by caller) (int, error) {
+	status, err := d.store.Cancel(ctx, id, by.owner, by.unit, outcome{}.with(canceled), micro(time.Now().Add(d.run.opts.Keep)))
 	if err != nil {
 		return 0, err
 	}
@@ -186,8 +186,8 @@ func (d *durable) cancel(ctx context.Context, id, owner string) (int, error) {
 	return 0, errEnded
 }
 
-func (d *durable) look(ctx context.Context, id, owner string) (body []byte, done bool, err error) {
-	job, err := d.store.Look(ctx, id, owner)
+func (d *durable) look(ctx context.Context, id string, by caller) (body []byte, done bool, err error) {
+	job, err := d.store.Look(ctx, id, by.owner, by.unit)
 	switch {
 	case err != nil:
 		return nil, false, err

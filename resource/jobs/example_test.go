@@ -110,6 +110,36 @@ func ExampleRunner_Operation() {
 	// 200 "attempts":2,"sent":"ada to bob"}
 }
 
+// A job is seen in the unit that it was started in, and not from another that its
+// subject works in.
+func ExampleOptions() {
+	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
+	active := "uk"
+	runner, err := jobs.New(caller, jobs.Options{
+		Unit: func(*http.Request) string { return active }, // ouscope.FromContext(r.Context()).Active()
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	report := runner.Start(func(*http.Request) (func(context.Context) (any, error), error) {
+		return func(context.Context) (any, error) { return map[string]string{"report": "/reports/7"}, nil }, nil
+	})
+	accepted := httptest.NewRecorder()
+	report.ServeHTTP(accepted, httptest.NewRequest("POST", "/reports", nil))
+
+	for _, active = range []string{"de", "uk"} {
+		job := httptest.NewRecorder()
+		runner.Handler().ServeHTTP(job, httptest.NewRequest("GET", accepted.Header().Get("Location"), nil))
+		fmt.Println(active, job.Code)
+	}
+	if err := runner.Close(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// de 404
+	// uk 200
+}
+
 // Work of one's own tells how far it is; a GET of the job shows it.
 func ExampleProgress() {
 	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject

@@ -27,6 +27,20 @@
 // A job belongs to the subject that started it; to anybody else it does not
 // exist. Nothing of an error's text is shown unless it is an [*apierror.Error].
 //
+// # Units
+//
+// Where the service has organizational units, a job belongs to one of them, too:
+// its subject sees it while working in the unit that it was started in, and not
+// from another, nor after losing it.
+//
+//	unit := func(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() }
+//	runner, err := jobs.New(auth.Subject, jobs.Options{Unit: unit})
+//	mux.Handle("POST /leads/import", scoped(runner.Start(leads.Import)))
+//	mux.Handle("/jobs/{id}", scoped(runner.Handler()))
+//
+// Both handlers belong inside the scope, which asks each time. The work itself goes
+// on, whatever unit is chosen meanwhile.
+//
 // # Work that is begun again
 //
 // An [Operation] is work by name and input, not a func of one request. A failed
@@ -76,6 +90,15 @@ type Options struct {
 	// /jobs.
 	Path string
 
+	// Unit returns the unit that the request works in, such as
+	// ouscope.FromContext(r.Context()).Active(). Jobs belong to the caller and
+	// the unit: who works in several units never sees a job of one in another.
+	// No unit, "", is one more: in it only such jobs are seen as were started
+	// without one. If nil, jobs belong to the caller alone, as befits a service
+	// without units; where there are units, that lets a result out of one of
+	// them into another.
+	Unit func(*http.Request) string
+
 	// Workers is how many jobs run at a time. If zero, 4.
 	Workers int
 
@@ -83,7 +106,8 @@ type Options struct {
 	Queue int
 
 	// MaxPerSubject is how many jobs of a subject may wait or run at a time. If
-	// zero, 10. Requests without a subject count together.
+	// zero, 10. It counts those of all units. Requests without a subject count
+	// together.
 	MaxPerSubject int
 
 	// Keep is how long a finished job can be asked for. If zero, an hour.
@@ -120,6 +144,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Path == "" {
 		o.Path = "/jobs"
+	}
+	if o.Unit == nil {
+		o.Unit = func(*http.Request) string { return "" }
 	}
 	if o.Workers == 0 {
 		o.Workers = 4
@@ -173,8 +200,8 @@ type Runner struct {
 }
 
 // New returns a Runner whose jobs belong to the subject of the request, which is
-// [auth.Subject] or a func like it; requests without a subject are anonymous
-// together. It fails if subject is nil or an option is negative.
+// [auth.Subject] or a func like it, and to its unit ([Options.Unit]); requests
+// without a subject are anonymous together. It fails if subject is nil or an option is negative.
 //
 // [auth.Subject]: https://pkg.go.dev/github.com/tenetkit/tenet/auth#Subject
 func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, error) {
@@ -224,9 +251,13 @@ func (run *Runner) Start(prepare func(*http.Request) (func(context.Context) (any
 }
 
 func (run *Runner) newJob(r *http.Request) *job {
-	owner, _ := run.subject(r)
 	now := time.Now()
-	return &job{id: rand.Text(), owner: owner, status: queued, created: now, updated: now}
+	return &job{id: rand.Text(), caller: run.caller(r), status: queued, created: now, updated: now}
+}
+
+func (run *Runner) caller(r *http.Request) caller {
+	owner, _ := run.subject(r)
+	return caller{owner, run.opts.Unit(r)}
 }
 
 // accepting returns a handler that answers 202 for the job that accept has taken
@@ -279,11 +310,11 @@ func (run *Runner) Handler() http.Handler {
 		if !soundID(id) {
 			return errNoJob
 		}
-		owner, _ := run.subject(r)
+		by := run.caller(r)
 		status := http.StatusOK
 		if r.Method == http.MethodDelete {
 			var err error
-			if status, err = run.cancel(r.Context(), id, owner); err != nil {
+			if status, err = run.cancel(r.Context(), id, by); err != nil {
 				return err
 			}
 			if status == http.StatusNoContent {
@@ -291,7 +322,7 @@ func (run *Runner) Handler() http.Handler {
 				return nil
 			}
 		}
-		body, done, err := run.look(r.Context(), id, owner)
+		body, done, err := run.look(r.Context(), id, by)
 		if err != nil {
 			return err
 		}

@@ -26,11 +26,14 @@ const (
 // maxKept is how many bytes the results of finished jobs may have together.
 const maxKept = 32 << 20
 
+// caller is whom a job belongs to.
+type caller struct{ owner, unit string }
+
 // job is one accepted piece of work. What changes is guarded by the Runner's
 // lock.
 type job struct {
-	id      string
-	owner   string
+	id string
+	caller
 	created time.Time
 
 	status  status
@@ -172,18 +175,18 @@ var canceled = []byte(`{"code":"canceled","message":"The job was canceled"}`)
 // lost tells of a job that Close has given up.
 func (run *Runner) lost() []byte { return reasons(apierror.Unavailable(run.opts.RetryAfter)) }
 
-// cancel ends the owner's job. It returns 204 for one that waited, and 202 for
+// cancel ends the job of whoever asks. It returns 204 for one that waited, and 202 for
 // one that has been told to stop.
-func (run *Runner) cancel(ctx context.Context, id, owner string) (int, error) {
+func (run *Runner) cancel(ctx context.Context, id string, by caller) (int, error) {
 	run.mu.Lock()
 	run.expire()
 	j := run.jobs[id]
 	if j == nil && run.durable != nil {
 		run.mu.Unlock()
-		return run.durable.cancel(ctx, id, owner)
+		return run.durable.cancel(ctx, id, by)
 	}
 	defer run.mu.Unlock()
-	if j == nil || j.owner != owner {
+	if j == nil || j.caller != by {
 		return 0, errNoJob
 	}
 	switch j.status {
@@ -256,17 +259,17 @@ func (run *Runner) abandon() {
 	}
 }
 
-// look returns the body that tells of the owner's job, and whether it has ended.
-func (run *Runner) look(ctx context.Context, id, owner string) (body []byte, done bool, err error) {
+// look returns the body that tells of the job of whoever asks, and whether it has ended.
+func (run *Runner) look(ctx context.Context, id string, by caller) (body []byte, done bool, err error) {
 	run.mu.Lock()
 	run.expire()
 	j := run.jobs[id]
 	if j == nil && run.durable != nil {
 		run.mu.Unlock()
-		return run.durable.look(ctx, id, owner)
+		return run.durable.look(ctx, id, by)
 	}
 	defer run.mu.Unlock()
-	if j == nil || j.owner != owner {
+	if j == nil || j.caller != by {
 		return nil, false, errNoJob
 	}
 	return state(j.id, j.status, j.created, j.updated, j.attempts, j.members), j.status == succeeded || j.status == failed, nil

@@ -137,13 +137,13 @@ func (s *fakeStore) Leave(ctx context.Context, job jobstore.Job, token string, a
 	return true, nil
 }
 
-func (s *fakeStore) Cancel(ctx context.Context, id, owner string, members []byte, until time.Time) (string, error) {
+func (s *fakeStore) Cancel(ctx context.Context, id, owner, unit string, members []byte, until time.Time) (string, error) {
 	if err := s.begin(ctx, "Cancel"); err != nil {
 		return "", err
 	}
 	defer s.mu.Unlock()
 	j := s.jobs[id]
-	if j == nil || j.Owner != owner {
+	if j == nil || j.Owner != owner || j.Unit != unit {
 		return "", nil
 	}
 	was := j.Status
@@ -156,13 +156,13 @@ func (s *fakeStore) Cancel(ctx context.Context, id, owner string, members []byte
 	return was, nil
 }
 
-func (s *fakeStore) Look(ctx context.Context, id, owner string) (*jobstore.Job, error) {
+func (s *fakeStore) Look(ctx context.Context, id, owner, unit string) (*jobstore.Job, error) {
 	if err := s.begin(ctx, "Look"); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
 	j := s.jobs[id]
-	if j == nil || j.Owner != owner {
+	if j == nil || j.Owner != owner || j.Unit != unit {
 		return nil, nil
 	}
 	job := j.Job

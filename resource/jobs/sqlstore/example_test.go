@@ -17,9 +17,10 @@ func ExampleSchema() {
 		fmt.Println(statement + ";")
 	}
 	// Output:
-	// CREATE TABLE jobs_queue (
+	// CREATE TABLE IF NOT EXISTS jobs_queue (
 	// 	id text NOT NULL PRIMARY KEY,
 	// 	owner text NOT NULL,
+	// 	unit text NOT NULL DEFAULT '',
 	// 	operation text NOT NULL,
 	// 	status text NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed')),
 	// 	input bytea,
@@ -31,6 +32,6 @@ func ExampleSchema() {
 	// 	created bigint NOT NULL,
 	// 	updated bigint NOT NULL
 	// );
-	// CREATE INDEX jobs_queue_status_due_idx ON jobs_queue (status, due);
-	// CREATE INDEX jobs_queue_owner_status_idx ON jobs_queue (owner, status);
+	// CREATE INDEX IF NOT EXISTS jobs_queue_status_due_idx ON jobs_queue (status, due);
+	// CREATE INDEX IF NOT EXISTS jobs_queue_owner_status_idx ON jobs_queue (owner, status);
 }

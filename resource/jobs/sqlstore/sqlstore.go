@@ -25,7 +25,7 @@
 //
 // # What is in the table
 //
-// Subjects, inputs as [jobs.Operation] has accepted them, until the job has ended,
+// Subjects, units, inputs as [jobs.Operation] has accepted them, until the job has ended,
 // and results: it needs the protection that the data itself has. Jobs that are
 // kept no longer ([jobs.Options.Keep]) are removed by the runners.
 //
@@ -74,11 +74,13 @@ func (o Options) bytes() string {
 }
 
 func (o Options) tables() sqlschema.Tables {
-	// Released versions never change.
+	// Version 1, of before the first release, had no units: what was started then
+	// belongs to none.
 	return sqlschema.Tables{Dialect: o.Dialect, Prefix: o.Prefix, Migrations: [][]string{{
-		`CREATE TABLE {prefix}queue (
+		`CREATE TABLE IF NOT EXISTS {prefix}queue (
 	id text NOT NULL PRIMARY KEY,
 	owner text NOT NULL,
+	unit text NOT NULL DEFAULT '',
 	operation text NOT NULL,
 	status text NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed')),
 	input ` + o.bytes() + `,
@@ -90,13 +92,16 @@ func (o Options) tables() sqlschema.Tables {
 	created bigint NOT NULL,
 	updated bigint NOT NULL
 )`,
-		`CREATE INDEX {prefix}queue_status_due_idx ON {prefix}queue (status, due)`,
-		`CREATE INDEX {prefix}queue_owner_status_idx ON {prefix}queue (owner, status)`,
+		`CREATE INDEX IF NOT EXISTS {prefix}queue_status_due_idx ON {prefix}queue (status, due)`,
+		`CREATE INDEX IF NOT EXISTS {prefix}queue_owner_status_idx ON {prefix}queue (owner, status)`,
+	}, {
+		`ALTER TABLE {prefix}queue ADD COLUMN unit text NOT NULL DEFAULT ''`,
 	}}}
 }
 
 // Schema returns the statements that create the tables, in order, for those who
-// run migrations with a tool of their own. Times are in microseconds since 1970;
+// run migrations with a tool of their own; what is there already, they leave
+// alone. Times are in microseconds since 1970;
 // due is when a queued job may begin, the lease of a running one ends, and one
 // that has ended is removed. It fails as [New] does.
 func Schema(opts Options) ([]string, error) {
@@ -154,10 +159,10 @@ func (s *Store) fill(template string) string {
 func (s *Store) Add(ctx context.Context, job jobstore.Job, bounds jobstore.Bounds) (jobstore.Verdict, error) {
 	const open = `(SELECT count(*) FROM {jobs} WHERE owner = $2 AND status IN ('queued', 'running'))`
 	const waiting = `(SELECT count(*) FROM {jobs} WHERE status = 'queued')`
-	added, err := s.exec(ctx, `INSERT INTO {jobs} (id, owner, operation, status, input, created, updated, due)
-SELECT CAST($1 AS text), CAST($2 AS text), CAST($3 AS text), 'queued', CAST($4 AS {bytes}), CAST($5 AS bigint), CAST($5 AS bigint), CAST($5 AS bigint)
+	added, err := s.exec(ctx, `INSERT INTO {jobs} (id, owner, unit, operation, status, input, created, updated, due)
+SELECT CAST($1 AS text), CAST($2 AS text), CAST($8 AS text), CAST($3 AS text), 'queued', CAST($4 AS {bytes}), CAST($5 AS bigint), CAST($5 AS bigint), CAST($5 AS bigint)
 WHERE `+open+` < CAST($6 AS bigint) AND `+waiting+` < CAST($7 AS bigint)`,
-		job.ID, job.Owner, job.Operation, job.Input, job.Created.UnixMicro(), int64(bounds.PerOwner), int64(bounds.Queued))
+		job.ID, job.Owner, job.Operation, job.Input, job.Created.UnixMicro(), int64(bounds.PerOwner), int64(bounds.Queued), job.Unit)
 	if err != nil || added > 0 {
 		return jobstore.Added, s.wrap(ctx, "Add", err)
 	}
@@ -231,19 +236,19 @@ WHERE id = $6 AND token = $7 AND status = 'running'`,
 	return left > 0, s.wrap(ctx, "Leave", err)
 }
 
-// Cancel ends the owner's job, or has it ended.
-func (s *Store) Cancel(ctx context.Context, id, owner string, members []byte, until time.Time) (status string, err error) {
+// Cancel ends the owner's job of the unit, or has it ended.
+func (s *Store) Cancel(ctx context.Context, id, owner, unit string, members []byte, until time.Time) (status string, err error) {
 	for range attempts {
 		changed, err := s.exec(ctx, `UPDATE {jobs} SET status = 'failed', members = $1, input = NULL, due = $2, updated = $3
-WHERE id = $4 AND owner = $5 AND status = 'queued'`, members, until.UnixMicro(), time.Now().UnixMicro(), id, owner)
+WHERE id = $4 AND owner = $5 AND unit = $6 AND status = 'queued'`, members, until.UnixMicro(), time.Now().UnixMicro(), id, owner, unit)
 		if err != nil || changed > 0 {
 			return jobstore.Queued, s.wrap(ctx, "Cancel", err)
 		}
-		changed, err = s.exec(ctx, `UPDATE {jobs} SET canceled = (1 = 1) WHERE id = $1 AND owner = $2 AND status = 'running'`, id, owner)
+		changed, err = s.exec(ctx, `UPDATE {jobs} SET canceled = (1 = 1) WHERE id = $1 AND owner = $2 AND unit = $3 AND status = 'running'`, id, owner, unit)
 		if err != nil || changed > 0 {
 			return jobstore.Running, s.wrap(ctx, "Cancel", err)
 		}
-		job, err := s.Look(ctx, id, owner)
+		job, err := s.Look(ctx, id, owner, unit)
 		switch {
 		case err != nil || job == nil:
 			return "", err
@@ -255,13 +260,13 @@ WHERE id = $4 AND owner = $5 AND status = 'queued'`, members, until.UnixMicro(),
 	return jobstore.Running, nil
 }
 
-// Look returns the owner's job.
-func (s *Store) Look(ctx context.Context, id, owner string) (*jobstore.Job, error) {
-	job := &jobstore.Job{ID: id, Owner: owner}
+// Look returns the owner's job of the unit.
+func (s *Store) Look(ctx context.Context, id, owner, unit string) (*jobstore.Job, error) {
+	job := &jobstore.Job{ID: id, Owner: owner, Unit: unit}
 	var created, updated int64
 	err := s.row(ctx, func(row *sql.Row) error {
 		return row.Scan(&job.Operation, &job.Status, &created, &updated, &job.Attempts, &job.Members, &job.Canceled)
-	}, `SELECT operation, status, created, updated, attempts, members, canceled FROM {jobs} WHERE id = $1 AND owner = $2`, id, owner)
+	}, `SELECT operation, status, created, updated, attempts, members, canceled FROM {jobs} WHERE id = $1 AND owner = $2 AND unit = $3`, id, owner, unit)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -19,6 +19,7 @@ const (
 type Job struct {
 	ID        string
 	Owner     string
+	Unit      string // that it was started in
 	Operation string
 	Input     []byte // until it has ended
 
@@ -32,7 +33,7 @@ type Job struct {
 
 // Bounds are how many jobs may be there for another to be added.
 type Bounds struct {
-	PerOwner int // that have not ended
+	PerOwner int // that have not ended, in all units
 	Queued   int // of all owners
 }
 
@@ -67,13 +68,13 @@ type Store interface {
 	// the job its ID, Status, Attempts and Members count. It reports whether the claim still stood.
 	Leave(ctx context.Context, job Job, token string, at time.Time) (held bool, err error)
 
-	// Cancel makes the owner's job failed, with these members and kept until
-	// the time, if it is queued, and canceled if it is running. It returns the
-	// status that the job had, or "" where there is none.
-	Cancel(ctx context.Context, id, owner string, members []byte, until time.Time) (string, error)
+	// Cancel makes the owner's job of the unit failed, with these members and
+	// kept until the time, if it is queued, and canceled if it is running. It
+	// returns the status that the job had, or "" where there is none.
+	Cancel(ctx context.Context, id, owner, unit string, members []byte, until time.Time) (string, error)
 
-	// Look returns the owner's job without its input, or nil.
-	Look(ctx context.Context, id, owner string) (*Job, error)
+	// Look returns the owner's job of the unit without its input, or nil.
+	Look(ctx context.Context, id, owner, unit string) (*Job, error)
 
 	// Sweep removes jobs that have ended and are kept no longer.
 	Sweep(ctx context.Context) error
