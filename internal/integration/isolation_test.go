@@ -76,7 +76,9 @@ func isolatedService(t *testing.T, dialect string, db *sql.DB, mode string) ousc
 	if err != nil {
 		t.Fatalf("admin.New: %v", err)
 	}
-	runner, err := jobs.New(ouscopetest.Subject, jobs.Options{})
+	runner, err := jobs.New(ouscopetest.Subject, jobs.Options{
+		Unit: func(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() },
+	})
 	if err != nil {
 		t.Fatalf("jobs.New: %v", err)
 	}
@@ -94,7 +96,7 @@ func isolatedService(t *testing.T, dialect string, db *sql.DB, mode string) ousc
 	mux.Handle("/leads", scoper.Handler(leads))
 	mux.Handle("/leads/{id}", scoper.Handler(leads))
 	mux.Handle("POST /leads/import", scoper.Handler(runner.Start(leads.Import)))
-	mux.Handle("/jobs/{id}", runner.Handler())
+	mux.Handle("/jobs/{id}", scoper.Handler(runner.Handler()))
 	return ouscopetest.Service{
 		Handler: mux, Path: "/leads", ImportPath: "/leads/import", Admin: true, Mode: mode,
 		Replace: func(ctx context.Context, all []ouscope.Unit, assignments []ouscope.Assignment) error {

@@ -91,6 +91,21 @@ func watchForeignJobs(s *suite) {
 			})
 		}
 	}
+	for name, leave := range map[string]func(*suite){
+		"from another unit":         func(s *suite) { s.choose("multi", "apac") },
+		"after the role is revoked": func(s *suite) { s.change(without("multi", "uk")) },
+	} {
+		s.run("its own "+name, func(s *suite) {
+			s.choose("multi", "uk")
+			leave(s)
+			for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodDelete} {
+				s.same(s.send("multi", method, gone, ""), s.send("multi", method, job, ""))
+			}
+			s.reset()
+			s.choose("multi", "uk")
+			s.finish("multi", job)
+		})
+	}
 	for _, subject := range []string{"reader", "nobody", "off"} {
 		s.run("started as "+subject, func(s *suite) {
 			if job, w := start(subject); w.Code != http.StatusForbidden || job != "" {
@@ -135,8 +150,10 @@ func watchForeignJobs(s *suite) {
 			if w.Code != http.StatusAccepted {
 				s.Fatalf("POST %s = %d %s, want 202", s.ImportPath, w.Code, w.Body)
 			}
-			s.finish("multi", location)
+			s.linger("multi", location)
 			s.reset()
+			s.choose("multi", "uk")
+			s.finish("multi", location)
 			for i, unit := range others {
 				if after := s.countIn(unit); after != before[i] {
 					s.Errorf("there are %d rows in %s, want %d", after, unit, before[i])
@@ -161,6 +178,21 @@ func (s *suite) finish(subject, location string) {
 		<-tick.C
 	}
 	s.Fatalf("the job at %s did not end", location)
+}
+
+// linger gives the job time to end where the subject is, from where it may not be
+// seen.
+func (s *suite) linger(subject, location string) {
+	s.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 20 {
+		status, _ := object(s.send(subject, http.MethodGet, location, ""))["status"].(string)
+		if status == "succeeded" || status == "failed" {
+			return
+		}
+		<-tick.C
+	}
 }
 
 // countIn returns how many rows the unit of acme has itself.

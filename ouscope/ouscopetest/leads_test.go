@@ -1,6 +1,7 @@
 package ouscopetest_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -109,14 +110,14 @@ func (l *leads) accept(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, r, http.StatusAccepted, map[string]string{"status": j.status})
 }
 
-// watch tells how an import goes, to its subject alone.
+// watch tells how an import goes, to its subject in its unit alone.
 func (l *leads) watch(w http.ResponseWriter, r *http.Request) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	subject, _ := ouscopetest.Subject(r)
+	now, refused := l.scoper.Resolve(r)
 	i, err := strconv.Atoi(r.PathValue("id"))
-	if err != nil || i < 1 || i > len(l.jobs) || l.jobs[i-1].subject != subject && l.leak != "job" {
-		return apierror.NotFound("")
+	if err != nil || i < 1 || i > len(l.jobs) {
+		return cmp.Or(refused, error(apierror.NotFound("")))
 	}
 	j := l.jobs[i-1]
 	if j.status == "queued" {
@@ -132,6 +133,15 @@ func (l *leads) watch(w http.ResponseWriter, r *http.Request) error {
 				l.rows = append(l.rows, lead{fmt.Sprintf("lead-%04d", l.made), name, scope.Active()})
 			}
 		}
+	}
+	subject, _ := ouscopetest.Subject(r)
+	switch {
+	case l.leak == "job":
+	case l.leak == "job's unit" && j.subject == subject:
+	case refused != nil:
+		return refused
+	case j.subject != subject || j.unit != now.Active():
+		return apierror.NotFound("")
 	}
 	return answer(w, r, http.StatusOK, map[string]string{"status": j.status})
 }

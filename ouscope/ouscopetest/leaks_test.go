@@ -35,6 +35,7 @@ var leaks = map[string]string{
 	"active unit": "select",      // one foreign unit is accepted
 	"cursor":      "cursor",      // a cursor leads to all rows
 	"job":         "async",       // anybody sees a job
+	"job's unit":  "async",       // its subject sees a job from every unit
 	"async":       "async",       // a job runs in the unit that is active by then
 	"admin":       "admin",       // readers may change units
 	"time":        "time",        // a foreign row takes longer

@@ -77,8 +77,9 @@ type Service struct {
 	Body func(n int) string
 
 	// ImportPath takes POST of a JSON array of new rows, and answers 202 with the
-	// Location of a job, whose status becomes succeeded or failed. If empty, jobs
-	// are not attacked.
+	// Location of a job, whose status becomes succeeded or failed, and which is
+	// seen by its subject in the unit that it was started in, alone. If empty,
+	// jobs are not attacked.
 	ImportPath string
 
 	// Admin says that the handlers of ouscope/admin are served at /org-units and
