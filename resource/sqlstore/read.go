@@ -203,7 +203,7 @@ func (s *Store[Row]) one(ctx context.Context, q querier, scope resource.Scope, i
 	if !ok {
 		return row, resource.ErrNotFound
 	}
-	text := "SELECT " + s.selected + "" + s.from(w) + " AND " + s.column("id") + " = " + s.bind(w, id) + suffix
+	text := "SELECT " + s.selected + s.from(w) + " AND " + s.column("id") + " = " + s.bind(w, id) + suffix
 	rows, err := s.query(ctx, q, text, w.args, 1)
 	if e, ok := errors.AsType[*apierror.Error](err); ok && e.Status == http.StatusUnprocessableEntity {
 		// The column has another type, such as uuid, of which the id is no value.
