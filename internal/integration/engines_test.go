@@ -53,6 +53,16 @@ func engineURL(t testing.TB, variable string) string {
 	return address
 }
 
+// sized returns how much of something a test does: all of it, or what the race
+// detector leaves time for. CI runs each test that asks sized or raceEnabled once
+// more without the detector.
+func sized(full, underRace int) int {
+	if raceEnabled {
+		return underRace
+	}
+	return full
+}
+
 // databases are the engines that every test of SQL runs on, by their dialects.
 var databases = map[string]func(testing.TB) *sql.DB{"sqlite": sqliteDB, "postgres": postgresDB}
 

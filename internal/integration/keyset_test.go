@@ -277,8 +277,8 @@ func TestKeysetPage40000CostsWhatPage1Does(t *testing.T) {
 	for dialect, open := range databases {
 		t.Run(dialect, func(t *testing.T) {
 			rows := 1_000_000
-			if raceEnabled && dialect == "sqlite" {
-				rows = 20_000
+			if dialect == "sqlite" {
+				rows = sized(rows, 20_000)
 			}
 			db := open(t)
 			db.SetMaxOpenConns(1) // one session, whose plans and pages are warm

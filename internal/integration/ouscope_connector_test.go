@@ -220,10 +220,7 @@ func TestConnectionsBehindTheWallAreShared(t *testing.T) {
 	}
 	defer prepared.Close()
 	const query = "SELECT count(*) FROM leads"
-	rounds := 60
-	if raceEnabled {
-		rounds = 20
-	}
+	rounds := sized(60, 20)
 	var wg sync.WaitGroup
 	for i := range 9 {
 		ctx, want := t.Context(), 0

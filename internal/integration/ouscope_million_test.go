@@ -181,7 +181,9 @@ func TestAConditionCostsWhatItCostsByHand(t *testing.T) {
 						return m.read(t.Context(), m.db.QueryContext, fmt.Sprintf(query, where), args...)
 					})
 					t.Logf("%d rows, %d units, %.12s: by hand %v, with the scope %v, ratio %.2f", m.rows, size, query, a, b, ratio)
-					if ratio > 1.05 {
+					// A statement of some microseconds swings by more than the
+					// one that the condition's text takes to make.
+					if ratio > 1.05 && b-a > 2*time.Microsecond {
 						t.Errorf("%d units, %s: the scope takes %.2f times as long, want at most 1.05", size, query, ratio)
 					}
 				}

@@ -293,10 +293,7 @@ func TestConditionReturnsExactlyWhatTheScopeContains(t *testing.T) {
 			exec(insert, 3+2*i, id, 0)
 		}
 		random := rand.New(rand.NewPCG(1, 2))
-		compared, rounds := 0, 40
-		if raceEnabled {
-			rounds = 12
-		}
+		compared, rounds := 0, sized(40, 12)
 		for round := range rounds {
 			exec("DELETE FROM ou_assignments")
 			for range len(oddIDs) { // leaves first

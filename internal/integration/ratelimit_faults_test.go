@@ -144,7 +144,7 @@ func TestRedisFaultsLoseNoRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			// One of four processes.
-			testFault(t, f, ratelimit.Options{Instances: 4})
+			testFault(t, f, int64(sized(10_000, 4000)), ratelimit.Options{Instances: 4})
 		})
 	}
 }
@@ -154,7 +154,7 @@ func TestRedisFaultsWithAPolicyThatFailsOpen(t *testing.T) {
 	for _, name := range []string{"stopped", "connections refused"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testFault(t, faults[name], ratelimit.Options{FailOpen: true})
+			testFault(t, faults[name], int64(sized(10_000, 4000)), ratelimit.Options{FailOpen: true})
 		})
 	}
 }
@@ -164,7 +164,7 @@ func TestRedisFaultsWithAPolicyThatFailsClosed(t *testing.T) {
 	for _, name := range []string{"stopped", "connections refused"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testFault(t, faults[name], ratelimit.Options{FailClosed: true})
+			testFault(t, faults[name], int64(sized(10_000, 4000)), ratelimit.Options{FailClosed: true})
 		})
 	}
 }
@@ -181,11 +181,7 @@ const (
 
 // testFault sends 10,000 requests, during which Redis is hurt and healed, and on
 // until they are counted in Redis again.
-func testFault(t *testing.T, f fault, opts ratelimit.Options) {
-	requests := int64(10_000)
-	if raceEnabled {
-		requests = 4000
-	}
+func testFault(t *testing.T, f fault, requests int64, opts ratelimit.Options) {
 	server := startRedis(t)
 	w := world{server: server, network: newBadNetwork(t, server.addr)}
 	if f.prepare != nil {

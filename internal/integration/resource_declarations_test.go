@@ -49,8 +49,8 @@ type (
 // engine gives the same answers to the byte, and nobody ever a 5xx.
 func TestRandomDeclarationsAnswerAlike(t *testing.T) {
 	t.Parallel()
-	declarations := 10_000
-	if testing.Short() || raceEnabled {
+	declarations := sized(10_000, 500)
+	if testing.Short() {
 		declarations = 500
 	}
 	for dialect, open := range databases {
