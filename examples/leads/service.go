@@ -103,7 +103,7 @@ func newService(ctx context.Context, c config, clients *clientList, foreign auth
 	}
 
 	// What, and the imports, which go on after the answer.
-	s.runner, err = jobs.New(auth.Subject, jobs.Options{Unit: activeUnit, Store: data.jobs, Lease: lease, Keep: kept, Logger: logger})
+	s.runner, err = jobs.New(auth.Subject, activeUnit, jobs.Options{Store: data.jobs, Lease: lease, Keep: kept, Logger: logger})
 	if err != nil {
 		return nil, err
 	}

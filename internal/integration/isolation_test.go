@@ -76,9 +76,7 @@ func isolatedService(t *testing.T, dialect string, db *sql.DB, mode string) ousc
 	if err != nil {
 		t.Fatalf("admin.New: %v", err)
 	}
-	runner, err := jobs.New(ouscopetest.Subject, jobs.Options{
-		Unit: func(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() },
-	})
+	runner, err := jobs.New(ouscopetest.Subject, func(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() }, jobs.Options{})
 	if err != nil {
 		t.Fatalf("jobs.New: %v", err)
 	}

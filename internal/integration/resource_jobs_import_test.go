@@ -55,7 +55,7 @@ func TestAnImportGoesOnAfterARestart(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					runner, err := jobs.New(caller, jobs.Options{Store: jobStore(t, db, dialect)})
+					runner, err := jobs.New(caller, jobs.Unscoped, jobs.Options{Store: jobStore(t, db, dialect)})
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -47,7 +47,7 @@ func jobRunner(t testing.TB, opts jobs.Options, op jobs.Operation) (*jobs.Runner
 	if opts.Poll == 0 {
 		opts.Poll = 20 * time.Millisecond
 	}
-	runner, err := jobs.New(caller, opts)
+	runner, err := jobs.New(caller, jobUnit, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +396,7 @@ func TestAKilledProcessLosesNoJob(t *testing.T) {
 			never := jobs.Operation{Name: "never", Run: func(context.Context, string, []byte) (any, error) { return nil, nil }}
 			web, _ := jobRunner(t, jobs.Options{Store: store}, never)
 			caller := func(*http.Request) (string, bool) { return "ada", true }
-			accepting, err := jobs.New(caller, jobs.Options{Store: store, Poll: time.Hour, Workers: 1})
+			accepting, err := jobs.New(caller, jobUnit, jobs.Options{Store: store, Poll: time.Hour, Workers: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

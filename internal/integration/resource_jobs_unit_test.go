@@ -15,9 +15,11 @@ import (
 	"github.com/tenetkit/tenet/resource/jobs/sqlstore"
 )
 
+// jobUnit is the unit that the request names.
+func jobUnit(r *http.Request) string { return r.Header.Get("X-Unit") }
+
 func jobStaysInItsUnit(t *testing.T, _ *sql.DB, _ string, opts jobs.Options) {
 	opts.MaxPerSubject, opts.Workers = 2, 1
-	opts.Unit = func(r *http.Request) string { return r.Header.Get("X-Unit") }
 	in := func(unit string, h http.Handler, method, target string) *httptest.ResponseRecorder {
 		return send(h, method, target, "", "X-Subject", "ada", "X-Unit", unit)
 	}
@@ -84,9 +86,7 @@ func TestJobsOfATableWithoutUnits(t *testing.T) {
 			runner, h := jobRunner(t, opts, jobs.Operation{Run: func(context.Context, string, []byte) (any, error) { return nil, nil }})
 			jobState(t, runner, "/jobs/OLD", `"succeeded"}`)
 			jobState(t, runner, startJob(t, h, ""), `"succeeded"}`)
-			opts.Unit = func(*http.Request) string { return "uk" }
-			scoped, _ := jobRunner(t, opts, jobs.Operation{Run: func(context.Context, string, []byte) (any, error) { return nil, nil }})
-			if rec := sendAs(scoped.Handler(), "GET", "/jobs/OLD", ""); rec.Code != 404 {
+			if rec := send(runner.Handler(), "GET", "/jobs/OLD", "", "X-Subject", "ada", "X-Unit", "uk"); rec.Code != 404 {
 				t.Errorf("GET of an old job in a unit = %d %s, want 404", rec.Code, rec.Body)
 			}
 		})

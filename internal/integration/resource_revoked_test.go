@@ -76,7 +76,7 @@ func TestARevokedRoleEndsARunningImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			var log bytes.Buffer
-			runner, err := jobs.New(subject, jobs.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			runner, err := jobs.New(subject, jobs.Unscoped, jobs.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -41,7 +41,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
-	runner, err := jobs.New(caller, jobs.Options{})
+	runner, err := jobs.New(caller, jobs.Unscoped, jobs.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func Example() {
 // lines make a job that survives a restart.
 func ExampleRunner_Operation() {
 	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
-	runner, err := jobs.New(caller, jobs.Options{})                     // Store: store
+	runner, err := jobs.New(caller, jobs.Unscoped, jobs.Options{})      // Store: store
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -112,12 +112,11 @@ func ExampleRunner_Operation() {
 
 // A job is seen in the unit that it was started in, and not from another that its
 // subject works in.
-func ExampleOptions() {
+func ExampleNew() {
 	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
 	active := "uk"
-	runner, err := jobs.New(caller, jobs.Options{
-		Unit: func(*http.Request) string { return active }, // ouscope.FromContext(r.Context()).Active()
-	})
+	unit := func(*http.Request) string { return active } // ouscope.FromContext(r.Context()).Active()
+	runner, err := jobs.New(caller, unit, jobs.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -143,7 +142,7 @@ func ExampleOptions() {
 // Work of one's own tells how far it is; a GET of the job shows it.
 func ExampleProgress() {
 	caller := func(*http.Request) (string, bool) { return "ada", true } // auth.Subject
-	runner, err := jobs.New(caller, jobs.Options{})
+	runner, err := jobs.New(caller, jobs.Unscoped, jobs.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

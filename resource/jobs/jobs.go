@@ -1,6 +1,6 @@
 // Package jobs answers long work with 202 and lets the caller ask how it goes.
 //
-//	runner, err := jobs.New(auth.Subject, jobs.Options{})
+//	runner, err := jobs.New(auth.Subject, unit, jobs.Options{})
 //	mux.Handle("POST /leads/import", runner.Start(leads.Import))
 //	mux.Handle("/jobs/{id}", runner.Handler())
 //
@@ -29,12 +29,11 @@
 //
 // # Units
 //
-// Where the service has organizational units, a job belongs to one of them, too:
-// its subject sees it while working in the unit that it was started in, and not
-// from another, nor after losing it.
+// A job also belongs to the unit that it was started in: its subject sees it while
+// working there, and not from another unit, nor after losing it. No unit, "", is one
+// more. A service without units says so by [Unscoped].
 //
 //	unit := func(r *http.Request) string { return ouscope.FromContext(r.Context()).Active() }
-//	runner, err := jobs.New(auth.Subject, jobs.Options{Unit: unit})
 //	mux.Handle("POST /leads/import", scoped(runner.Start(leads.Import)))
 //	mux.Handle("/jobs/{id}", scoped(runner.Handler()))
 //
@@ -90,15 +89,6 @@ type Options struct {
 	// /jobs.
 	Path string
 
-	// Unit returns the unit that the request works in, such as
-	// ouscope.FromContext(r.Context()).Active(). Jobs belong to the caller and
-	// the unit: who works in several units never sees a job of one in another.
-	// No unit, "", is one more: in it only such jobs are seen as were started
-	// without one. If nil, jobs belong to the caller alone, as befits a service
-	// without units; where there are units, that lets a result out of one of
-	// them into another.
-	Unit func(*http.Request) string
-
 	// Workers is how many jobs run at a time. If zero, 4.
 	Workers int
 
@@ -145,9 +135,6 @@ func (o Options) withDefaults() Options {
 	if o.Path == "" {
 		o.Path = "/jobs"
 	}
-	if o.Unit == nil {
-		o.Unit = func(*http.Request) string { return "" }
-	}
 	if o.Workers == 0 {
 		o.Workers = 4
 	}
@@ -182,6 +169,7 @@ func (o Options) withDefaults() Options {
 // nothing to do.
 type Runner struct {
 	subject func(*http.Request) (string, bool)
+	unit    func(*http.Request) string
 	opts    Options
 	durable *durable // nil without a Store
 
@@ -199,14 +187,21 @@ type Runner struct {
 	operations map[string]bool
 }
 
-// New returns a Runner whose jobs belong to the subject of the request, which is
-// [auth.Subject] or a func like it, and to its unit ([Options.Unit]); requests
-// without a subject are anonymous together. It fails if subject is nil or an option is negative.
+// Unscoped is the unit of every request to a service that has no organizational
+// units: jobs belong to the caller alone. Where there are units, it lets a result
+// out of one of them into another.
+func Unscoped(*http.Request) string { return "" }
+
+// New returns a Runner whose jobs belong to the subject and the unit of the request.
+// The subject is [auth.Subject] or a func like it; requests without one are anonymous
+// together. The unit func returns the unit that the request works in, such as
+// ouscope.FromContext(r.Context()).Active(), or is [Unscoped]. New fails if one of
+// them is nil or an option is negative.
 //
 // [auth.Subject]: https://pkg.go.dev/github.com/tenetkit/tenet/auth#Subject
-func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, error) {
-	if subject == nil {
-		return nil, errors.New("jobs: New: subject is required")
+func New(subject func(*http.Request) (string, bool), unit func(*http.Request) string, opts Options) (*Runner, error) {
+	if subject == nil || unit == nil {
+		return nil, errors.New("jobs: New: subject and unit are required")
 	}
 	if opts.Workers < 0 || opts.Queue < 0 || opts.MaxPerSubject < 0 || opts.Keep < 0 || opts.KeepMost < 0 || opts.RetryAfter < 0 || opts.Lease < 0 || opts.Poll < 0 {
 		return nil, errors.New("jobs: New: no option may be negative")
@@ -217,6 +212,7 @@ func New(subject func(*http.Request) (string, bool), opts Options) (*Runner, err
 	}
 	run := &Runner{
 		subject: subject,
+		unit:    unit,
 		opts:    opts,
 		jobs:    make(map[string]*job),
 		running: make(map[*job]context.CancelFunc),
@@ -257,7 +253,7 @@ func (run *Runner) newJob(r *http.Request) *job {
 
 func (run *Runner) caller(r *http.Request) caller {
 	owner, _ := run.subject(r)
-	return caller{owner, run.opts.Unit(r)}
+	return caller{owner, run.unit(r)}
 }
 
 // accepting returns a handler that answers 202 for the job that accept has taken

@@ -29,7 +29,7 @@ type work = func(context.Context) (any, error)
 
 func newRunner(t testing.TB, opts jobs.Options) *jobs.Runner {
 	t.Helper()
-	runner, err := jobs.New(subject, opts)
+	runner, err := jobs.New(subject, unit, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,14 +302,19 @@ func TestRequestsThatAreNoJobs(t *testing.T) {
 
 func TestNewRefusesBadOptions(t *testing.T) {
 	t.Parallel()
-	if _, err := jobs.New(nil, jobs.Options{}); err == nil || err.Error() != "jobs: New: subject is required" {
-		t.Errorf("New without a subject: %v", err)
+	for _, of := range []struct {
+		subject func(*http.Request) (string, bool)
+		unit    func(*http.Request) string
+	}{{nil, unit}, {subject, nil}} {
+		if _, err := jobs.New(of.subject, of.unit, jobs.Options{}); err == nil || err.Error() != "jobs: New: subject and unit are required" {
+			t.Errorf("New(%p, %p): %v", of.subject, of.unit, err)
+		}
 	}
 	for name, opts := range map[string]jobs.Options{
 		"negative workers": {Workers: -1}, "negative queue": {Queue: -1}, "negative keep": {Keep: -1}, "negative jobs of a subject": {MaxPerSubject: -1}, "a path without slash": {Path: "jobs"},
 		"a path with a slash at the end": {Path: "/jobs/"},
 	} {
-		if _, err := jobs.New(subject, opts); err == nil {
+		if _, err := jobs.New(subject, unit, opts); err == nil {
 			t.Errorf("New accepts %s", name)
 		}
 	}

@@ -31,31 +31,31 @@ func TestAJobStaysInItsUnit(t *testing.T) {
 	t.Parallel()
 	type place struct{ subject, unit string }
 	tests := map[string]struct {
-		opts    jobs.Options
+		unit    func(*http.Request) string
 		started place
 		sees    []place
 		not     []place
 	}{
 		"of a unit": {
-			jobs.Options{Unit: unit},
+			unit,
 			place{"ada", "uk"},
 			[]place{{"ada", "uk"}},
 			[]place{{"ada", "de"}, {"ada", "UK"}, {"ada", ""}, {"bob", "uk"}, {"", "uk"}},
 		},
 		"of no unit": {
-			jobs.Options{Unit: unit},
+			unit,
 			place{"ada", ""},
 			[]place{{"ada", ""}},
 			[]place{{"ada", "uk"}, {"bob", ""}},
 		},
 		"of nobody, in a unit": {
-			jobs.Options{Unit: unit},
+			unit,
 			place{"", "uk"},
 			[]place{{"", "uk"}},
 			[]place{{"", "de"}, {"ada", "uk"}},
 		},
 		"where there are no units": {
-			jobs.Options{},
+			jobs.Unscoped,
 			place{"ada", "uk"},
 			[]place{{"ada", "uk"}, {"ada", "de"}, {"ada", ""}},
 			[]place{{"bob", "uk"}},
@@ -65,8 +65,11 @@ func TestAJobStaysInItsUnit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			everyStore(t, func(t *testing.T, opts jobs.Options) {
-				opts.Unit, opts.Workers = tt.opts.Unit, 1
-				runner := newRunner(t, opts)
+				opts.Workers = 1
+				runner, err := jobs.New(subject, tt.unit, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
 				closing(t, runner)
 				gate := make(chan struct{})
 				start := operate(t, runner, jobs.Operation{Run: func(ctx context.Context, _ string, _ []byte) (any, error) {
@@ -126,7 +129,7 @@ func TestAJobStaysInItsUnit(t *testing.T) {
 func TestASubjectHasOnlySoManyJobsInAllUnits(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, opts jobs.Options) {
-		opts.Unit, opts.MaxPerSubject = unit, 2
+		opts.MaxPerSubject = 2
 		runner := newRunner(t, opts)
 		closing(t, runner)
 		gate := make(chan struct{})

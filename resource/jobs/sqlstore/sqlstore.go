@@ -4,7 +4,7 @@
 //
 //	store, err := sqlstore.New(db, sqlstore.Options{Dialect: "postgres"})
 //	err = store.Migrate(ctx)
-//	runner, err := jobs.New(auth.Subject, jobs.Options{Store: store})
+//	runner, err := jobs.New(auth.Subject, unit, jobs.Options{Store: store})
 //
 //	accept, work, err := leads.ImportOperation()
 //	imports, err := runner.Operation(jobs.Operation{Name: "leads.import", Accept: accept, Run: work})
