@@ -112,6 +112,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/tenetkit/tenet/apierror"
@@ -162,6 +163,7 @@ func New[Row, Input any](path string, store any, opts Options) (*Resource[Row, I
 	}
 	res.queries = newQueries(res.declaration, res.opts, own)
 	res.encoder = jsonenc.For(reflect.TypeFor[Row]())
+	res.opts.ListFields = slices.Clone(opts.ListFields) // Doc shows them
 	if opts.ListFields != nil {
 		if res.listed, err = listed(reflect.TypeFor[Row](), res.declaration, opts.ListFields); err != nil {
 			return nil, fmt.Errorf("resource: New: %s: %w", path, err)

@@ -28,7 +28,7 @@ type Tables struct {
 	// are at the newest version, and then those that bring tables of each
 	// version to the next one, the oldest first: released ones never change. In
 	// them {prefix} stands for the prefix, {flag} for the type of a bool, {off}
-	// for its false.
+	// for its false, {bytes} for [BytesType].
 	Migrations [][]string
 }
 
@@ -55,12 +55,20 @@ func (t Tables) Check() error {
 // Statements returns those that create the tables, in order.
 func (t Tables) Statements() []string { return t.fill(t.Migrations[0]) }
 
+// BytesType returns the type of a column of bytes.
+func BytesType(dialect string) string {
+	if dialect == SQLite {
+		return "blob"
+	}
+	return "bytea"
+}
+
 func (t Tables) fill(templates []string) []string {
 	flag, off := "boolean", "false"
 	if t.Dialect == SQLite {
 		flag, off = "integer", "0"
 	}
-	fill := strings.NewReplacer("{prefix}", t.Prefix, "{flag}", flag, "{off}", off)
+	fill := strings.NewReplacer("{prefix}", t.Prefix, "{flag}", flag, "{off}", off, "{bytes}", BytesType(t.Dialect))
 	filled := make([]string, len(templates))
 	for i, template := range templates {
 		filled[i] = fill.Replace(template)

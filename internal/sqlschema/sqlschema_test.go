@@ -38,10 +38,10 @@ func TestCheck(t *testing.T) {
 
 func TestStatements(t *testing.T) {
 	t.Parallel()
-	migrations := [][]string{{"CREATE TABLE {prefix}a (b {flag} DEFAULT {off})"}, {"ALTER TABLE {prefix}a ADD COLUMN c"}}
+	migrations := [][]string{{"CREATE TABLE {prefix}a (b {flag} DEFAULT {off}, d {bytes})"}, {"ALTER TABLE {prefix}a ADD COLUMN c"}}
 	for dialect, want := range map[string][]string{
-		"sqlite":   {"CREATE TABLE x_a (b integer DEFAULT 0)"},
-		"postgres": {"CREATE TABLE x_a (b boolean DEFAULT false)"},
+		"sqlite":   {"CREATE TABLE x_a (b integer DEFAULT 0, d blob)"},
+		"postgres": {"CREATE TABLE x_a (b boolean DEFAULT false, d bytea)"},
 	} {
 		got := sqlschema.Tables{Dialect: dialect, Prefix: "x_", Migrations: migrations}.Statements()
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -57,16 +57,12 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 func (o Options) tables() sqlschema.Tables {
-	bytes := "bytea"
-	if o.Dialect == sqlschema.SQLite {
-		bytes = "blob"
-	}
 	return sqlschema.Tables{Dialect: o.Dialect, Prefix: o.Prefix, Migrations: [][]string{{
 		`CREATE TABLE IF NOT EXISTS {prefix}keys (
 	id text NOT NULL PRIMARY KEY,
 	request text NOT NULL,
 	until bigint NOT NULL,
-	answer ` + bytes + `
+	answer {bytes}
 )`,
 		`CREATE INDEX IF NOT EXISTS {prefix}keys_until_idx ON {prefix}keys (until)`,
 	}}}

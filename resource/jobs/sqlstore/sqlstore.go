@@ -65,14 +65,6 @@ func (o Options) withDefaults() (Options, error) {
 	return o, o.tables().Check()
 }
 
-// bytes is the type of a column of bytes.
-func (o Options) bytes() string {
-	if o.Dialect == sqlschema.SQLite {
-		return "blob"
-	}
-	return "bytea"
-}
-
 func (o Options) tables() sqlschema.Tables {
 	// Version 1, of before the first release, had no units: what was started then
 	// belongs to none.
@@ -83,8 +75,8 @@ func (o Options) tables() sqlschema.Tables {
 	unit text NOT NULL DEFAULT '',
 	operation text NOT NULL,
 	status text NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed')),
-	input ` + o.bytes() + `,
-	members ` + o.bytes() + `,
+	input {bytes},
+	members {bytes},
 	attempts integer NOT NULL DEFAULT 0,
 	canceled {flag} NOT NULL DEFAULT {off},
 	token text NOT NULL DEFAULT '',
@@ -101,9 +93,9 @@ func (o Options) tables() sqlschema.Tables {
 
 // Schema returns the statements that create the tables, in order, for those who
 // run migrations with a tool of their own; what is there already, they leave
-// alone. Times are in microseconds since 1970;
-// due is when a queued job may begin, the lease of a running one ends, and one
-// that has ended is removed. It fails as [New] does.
+// alone. Times are in microseconds since 1970; due is when a queued job may begin,
+// the lease of a running one ends, and one that has ended is removed. It fails as
+// [New] does.
 func Schema(opts Options) ([]string, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -152,7 +144,7 @@ func (s *Store) fill(template string) string {
 	if s.opts.Dialect == sqlschema.SQLite {
 		parameter, skip = "?", ""
 	}
-	return strings.NewReplacer("{jobs}", s.opts.Prefix+"queue", "{skip}", skip, "{bytes}", s.opts.bytes(), "$", parameter).Replace(template)
+	return strings.NewReplacer("{jobs}", s.opts.Prefix+"queue", "{skip}", skip, "{bytes}", sqlschema.BytesType(s.opts.Dialect), "$", parameter).Replace(template)
 }
 
 // Add keeps a job that waits, unless there are too many.
